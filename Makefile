@@ -1,0 +1,79 @@
+# `make lab` opens the kit, `make test` runs every test there is; both set up .venv first. `make help` lists the rest.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help lab test format clean-notebooks constraints clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# The first Python that TensorFlow has builds for; `make lab PYTHON=...` names another.
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(SUITABLE)' >/dev/null 2>&1 && echo $$p && break; done)
+DEVICE ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+# JupyterLab refuses to run as root, as it does in a container, unless told to.
+ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# Empty files that say what is installed; older than these two, they are made anew.
+PINS := pyproject.toml constraints.txt
+LAB_READY := $(VENV)/.ready-$(DEVICE)
+TEST_READY := $(VENV)/.ready-$(DEVICE)-test
+INSTALL := $(BIN)/python -m pip install --prefer-binary --only-binary fastjet,pythia8mc -c constraints.txt
+
+help:
+	@echo "make lab              set up, then open JupyterLab in notebooks/; LAB_ARGS=--no-browser for servers"
+	@echo "make test             set up, then run every test; TEST_ARGS='-k io' picks some"
+	@echo "make format           format code and notebooks"
+	@echo "make clean-notebooks  strip outputs from the notebooks, as they are stored"
+	@echo "make constraints      write what is installed here to constraints.txt"
+	@echo "make clean            remove .venv and what the tools left"
+	@echo "The CPU build of TensorFlow is installed unless nvidia-smi answers; DEVICE=cpu or DEVICE=gpu decides it."
+
+lab: $(LAB_READY)
+	@echo "Opening JupyterLab; press Ctrl-C twice here to stop it."
+	JUPYTER_CONFIG_PATH="$(CURDIR)/settings" $(BIN)/python -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ROOT) $(LAB_ARGS)
+
+test: $(TEST_READY)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	JETLAB_FAST=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env $(TEST_ARGS)
+
+format: $(TEST_READY)
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+clean-notebooks: $(TEST_READY)
+	find notebooks -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*' -exec $(BIN)/python -m nbconvert --clear-output --inplace \
+		--ClearMetadataPreprocessor.enabled=True \
+		--ClearMetadataPreprocessor.preserve_nb_metadata_mask='{"kernelspec"}' \
+		--ClearMetadataPreprocessor.preserve_cell_metadata_mask='{"tags", "jupyter"}' {} +
+
+constraints: $(TEST_READY)
+	$(BIN)/python -m pip freeze --exclude-editable > constraints.new
+	sed -n 's/^tensorflow_cpu==/tensorflow==/p' constraints.new >> constraints.new
+	LC_ALL=C sort -f constraints.new > constraints.txt
+	rm constraints.new
+	touch $(LAB_READY) $(TEST_READY)
+
+clean:
+	rm -rf $(VENV) .hypothesis .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "jetlab needs Python 3.11, 3.12 or 3.13 and found none. Install one, or name it: make lab PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c '$(SUITABLE)' 2>/dev/null || { echo "jetlab needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is none of these. Name one: make lab PYTHON=/path/to/python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: sudo apt install python3-venv, then again."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The CPU and GPU builds of TensorFlow fill the same folder, so one goes before the other comes.
+$(LAB_READY): $(PINS) | $(BIN)/python
+	@echo "Setting up jetlab in $(VENV) for the $(DEVICE): the first time this takes minutes, later seconds."
+	@test -z "$$(ls $(VENV)/.ready-* 2>/dev/null | grep -v -e '-$(DEVICE)')" || $(BIN)/python -m pip uninstall -y -q tensorflow tensorflow-cpu
+	@rm -f $(VENV)/.ready-*
+	$(INSTALL) -e '.[$(DEVICE)]'
+	@touch $@
+
+$(TEST_READY): $(LAB_READY)
+	$(INSTALL) -e '.[$(DEVICE),simulation,test]'
+	@touch $@
