@@ -1,0 +1,208 @@
+"""Named data sets: what there is, where it lies, and how it gets here. `print(catalog.describe())` lists them.
+
+A file is looked for in the folder $JETLAB_DATA, then among the kit's own data, then in the user's cache.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pooch
+
+from jetlab.download import download
+from jetlab.io import read_root
+from jetlab.sample import DataError, JetSample
+
+SHIPPED = Path(__file__).resolve().parent.parent / "data"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One data set.
+
+    Attributes:
+        what: what is in it.
+        file: its file name.
+        size: roughly, for people.
+        licence: under which it may be used.
+        doi: of the data set; empty for the kit's own.
+        url: where to fetch the file; empty for the kit's own.
+        checksum: "md5:..." or "sha256:..." as its publisher gives it; None where we know of none.
+        verified: address and checksum are quoted alike by several independent projects; False: not verified by us.
+        opening: how to open it, where it is not in the CMS 2011 tuple schema; empty where it is.
+        command: what makes it, for generated data.
+    """
+
+    what: str
+    file: str
+    size: str
+    licence: str
+    doi: str = ""
+    url: str = ""
+    checksum: str | None = None
+    verified: bool = True
+    opening: str = ""
+    command: str = ""
+
+
+def _top_tagging(part: str, file: str, size: str, md5: str) -> Entry:
+    return Entry(
+        f"Top Tagging Reference, {part}: 14 TeV top and QCD jets, 200 four-momenta each (arXiv:1902.09914)",
+        f"top_tagging_{file}",
+        size,
+        "CC-BY 4.0",
+        "10.5281/zenodo.2603256",
+        f"https://zenodo.org/records/2603256/files/{file}",
+        f"md5:{md5}",
+        opening="pandas.read_hdf({path!r}, key='table') (after pip install pandas tables)",
+    )
+
+
+ENTRIES = {
+    "jets": Entry("W and QCD jets, simulated for this kit; shipped with it", "jets.root", "at most 24 MB", "BSD-3"),
+    "jets_full": Entry(
+        "150,000 jets of the same simulation; you make them",
+        "jets_full.root",
+        "about 120 MB",
+        "BSD-3",
+        command="jetlab simulate jets --jets 150000 --output {path}",
+    ),
+    "top_tagging_train": _top_tagging("training", "train.h5", "1.04 GB", "45663819f47c13724f67eb0fd80bfa5c"),
+    "top_tagging_validation": _top_tagging("validation", "val.h5", "347 MB", "dca4b7248027618f041f9baa86d360fc"),
+    "top_tagging_test": _top_tagging("test", "test.h5", "348 MB", "13163479dee30a5fe546e4536cc3d04d"),
+    "jetclass_validation": Entry(
+        "JetClass, validation part: 5 million jets of 10 classes, 13 TeV (arXiv:2202.03772)",
+        "JetClass_Pythia_val_5M.tar",
+        "7.6 GB",
+        "CC-BY 4.0",
+        "10.5281/zenodo.6619768",
+        "https://zenodo.org/records/6619768/files/JetClass_Pythia_val_5M.tar",
+        "md5:7235ccb577ed85023ea3ab4d5e6160cf",
+        opening="tarfile.open({path!r}), then uproot.open one of the .root files in it",
+    ),
+    "higgs_to_bb": Entry(
+        "CMS open data 12102, first test file: Higgs to bb and QCD jets with tracks and vertices, 13 TeV",
+        "HiggsToBB_test_0.h5",
+        "not known to us",
+        "CC0",
+        "10.7483/OPENDATA.CMS.JGJX.MS7Q",
+        "http://opendata.cern.ch/eos/opendata/cms/datascience/HiggsToBBNtupleProducerTool/"
+        "HiggsToBBNTuple_HiggsToBB_QCD_RunII_13TeV_MC/test/ntuple_merged_0.h5",
+        verified=False,
+        opening="h5py.File({path!r})",
+    ),
+    "jet_ntuple": Entry(
+        "CMS open data 12100, first file: QCD jets with candidates and gen jets, 13 TeV, for JES and quark/gluon",
+        "JetNtuple_RunIISummer16_13TeV_MC_1.root",
+        "about 85 MB",
+        "CC0",
+        "10.7483/OPENDATA.CMS.RY2V.T797",
+        "https://opendata.cern.ch/record/12100/files/JetNtuple_RunIISummer16_13TeV_MC_1.root",
+        verified=False,
+        opening="uproot.open({path!r})['AK4jets/jetTree']",
+    ),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all data sets. Used in M1."""
+    return tuple(ENTRIES)
+
+
+def describe() -> str:
+    """Return a plain text table of all data sets: name, what, size, licence, DOI and where. Used in M1."""
+    head = ("name", "size", "licence", "DOI", "where", "what")
+    rows = [head, *((name, e.size, e.licence, e.doi or "-", _where(name), e.what) for name, e in ENTRIES.items())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
+    rows.insert(1, tuple("-" * width for width in (*widths, 4)))
+    lines = [
+        "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])) for row in rows
+    ]
+    return "\n".join(lines)
+
+
+def load(name: str = "jets") -> JetSample:
+    """Return a data set as a sample of jets.
+
+    Raises:
+        DataError: an unknown name; a file absent or damaged; a data set of another schema (says how to open it).
+
+    Used in all lessons.
+    """
+    entry = _entry(name)
+    if entry.opening:
+        there = _found(entry)
+        opening = entry.opening.format(path=str(there or _cache() / entry.file))
+        get = "" if there else f"fetch it ({entry.size}) by catalog.path('{name}'), then "
+        raise DataError(
+            f"'{name}' is not in the CMS 2011 tuple schema, and only such files become a JetSample: "
+            f"{get}open it with {opening}."
+        )
+    return read_root(path(name))
+
+
+def path(name: str) -> Path:
+    """Return where a data set's file lies; fetch it first, with a progress bar, if it is one to be downloaded.
+
+    Raises:
+        DataError: an unknown name, a file that is absent, or a download that failed (a later call resumes it).
+    """
+    entry = _entry(name)
+    found = _found(entry)
+    if found:
+        return found
+    if entry.command:
+        command = entry.command.format(path=_cache() / entry.file)
+        raise DataError(f"'{name}' is not there yet: make it by typing '{command}', or take catalog.load('jets').")
+    if not entry.url:
+        raise DataError(
+            f"{SHIPPED / entry.file} is missing: clone the kit again, or set JETLAB_DATA to the folder that has it."
+        )
+    return fetch(entry, _cache())
+
+
+def fetch(entry: Entry, folder: Path) -> Path:
+    """Download an entry's file into `folder`, say what could not be verified, and return where it lies.
+
+    Raises:
+        DataError: as `download.download`; an interrupted download goes on with the next call.
+    """
+    if not entry.verified:
+        print(
+            f"{entry.file}: jetlab could verify neither its address nor its content; compare with doi.org/{entry.doi}."
+        )
+    file = download(entry.url, entry.checksum, folder / entry.file)
+    if entry.checksum is None:
+        digest = pooch.file_hash(str(file), alg="sha256")
+        print(f"{file} could not be checked, for no checksum is known; compare its sha256 with others': {digest}")
+    return file
+
+
+def _entry(name: str) -> Entry:
+    if name not in ENTRIES:
+        raise DataError(f"There is no data set '{name}': take one of {', '.join(ENTRIES)}.")
+    return ENTRIES[name]
+
+
+def _cache() -> Path:
+    return Path(pooch.os_cache("jetlab"))
+
+
+def _places() -> Iterator[Path]:
+    if os.environ.get("JETLAB_DATA"):
+        yield Path(os.environ["JETLAB_DATA"]).expanduser()
+    yield SHIPPED
+    yield _cache()
+
+
+def _found(entry: Entry) -> Path | None:
+    return next((folder / entry.file for folder in _places() if (folder / entry.file).is_file()), None)
+
+
+def _where(name: str) -> str:
+    entry = ENTRIES[name]
+    if _found(entry):
+        return str(_found(entry))
+    return urlsplit(entry.url).netloc + ("" if entry.verified else " (not verified)") if entry.url else "not there yet"

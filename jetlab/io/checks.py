@@ -1,0 +1,197 @@
+"""What every reader and writer must make sure of, said once: files, columns, whole jets, all-or-nothing writing."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from jetlab import schema
+from jetlab.sample import DataError, JetSample, group
+
+IJET = schema.CANDIDATE["ak7pfcand_ijet"]
+COLUMNS = {**schema.TUPLE, **schema.TRACK, "ijet": IJET}
+NOT_STORED = ("units", "schema_version")
+
+
+def existing(path: str | os.PathLike[str]) -> Path:
+    """Return `path` as a Path; raise DataError unless it is a file that is not empty."""
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise DataError(f"{path} {what}: check the name and the folder.")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty (0 bytes): fetch or make it again.")
+    return path
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever a file library raises on a broken file into one DataError."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"{path} cannot be read as {what}; it is damaged, cut short or of another kind: "
+            f"fetch or make it again ({type(error).__name__}: {error})."
+        ) from error
+
+
+@contextmanager
+def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary file of the same folder that takes the place of `path` only if all goes well."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def require(present: Sequence[str], needed: Sequence[str], where: str) -> None:
+    """Raise DataError naming those of the `needed` columns that are not `present`."""
+    missing = [name for name in needed if name not in present]
+    if missing:
+        meanings = "; ".join(f"{name}: {COLUMNS[name].meaning}" for name in missing)
+        raise DataError(f"{where} lacks what every jet file must have ({meanings}): take a file that has it.")
+
+
+def column(values: np.ndarray, name: str, where: str) -> np.ndarray:
+    """Return one column in the schema's dtype; columns the schema does not know keep theirs.
+
+    Args:
+        values: one entry per row, shape (n_rows,).
+        name: its name.
+        where: the file (and tree), for the message.
+
+    Raises:
+        DataError: not one number per row, fractions or overflow where whole numbers belong, NaN or infinity.
+    """
+    if values.ndim != 1 or values.dtype.kind not in "biuf":
+        raise DataError(f"{where}: column '{name}' holds {values.dtype}, not one number per row: write it as numbers.")
+    spec = COLUMNS.get(name)
+    if spec is not None:
+        dtype = np.dtype(spec.dtype)
+        if dtype.kind == "i":
+            if values.dtype.kind == "f":
+                raise DataError(
+                    f"{where}: column '{name}' holds {values.dtype}, but is a whole number: write it as {dtype}."
+                )
+            limits = np.iinfo(dtype)
+            if values.size and (int(values.min()) < limits.min or int(values.max()) > limits.max):
+                raise DataError(f"{where}: column '{name}' holds numbers too large for {dtype}: renumber it.")
+        with np.errstate(over="ignore"):
+            values = values.astype(dtype, copy=False)
+    if values.dtype.kind == "f":
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            raise DataError(
+                f"{where}: column '{name}' is NaN or infinite in {bad.size:,} of {values.size:,} rows, first in row "
+                f"{bad[0]:,} (counted from 0): drop those rows or repair what made them."
+            )
+    return values
+
+
+def native(values: np.ndarray) -> np.ndarray:
+    """Return the same numbers in this machine's byte order, which awkward needs."""
+    return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def whole_jets(jets: ak.Array, where: str) -> None:
+    """Raise DataError unless there are jets, each with candidates, each only once."""
+    if len(jets) == 0:
+        raise DataError(f"{where} holds no jets: nothing to learn from; loosen the selection that made it.")
+    number = group([ak.to_numpy(jets[key]) for key in (*schema.KEY, "ijet")])
+    twice = np.flatnonzero(np.bincount(number) > 1)
+    if twice.size:
+        jet = np.flatnonzero(number == twice[0])[0]
+        raise DataError(
+            f"{where}: {twice.size:,} jets are there more than once, first jet {name(jets, jet)}: "
+            "samples whose event numbers overlap need their own lumi, or separate files."
+        )
+    empty = np.flatnonzero(ak.to_numpy(ak.num(jets["ak7pfcand_pt"])) == 0)
+    if empty.size:
+        raise DataError(
+            f"{where}: {empty.size:,} jets have no candidates, first jet {name(jets, empty[0])}: drop them."
+        )
+
+
+def all_candidates(jets: ak.Array, where: str) -> None:
+    """Raise DataError if jets do not have as many candidates as jet_ncand_ak7 says."""
+    if "jet_ncand_ak7" not in jets.fields:
+        return
+    counts = ak.to_numpy(ak.num(jets["ak7pfcand_pt"]))
+    wrong = np.flatnonzero(ak.to_numpy(jets["jet_ncand_ak7"]) != counts)
+    if wrong.size:
+        jet = wrong[0]
+        raise DataError(
+            f"{where}: {wrong.size:,} jets do not have as many candidates as jet_ncand_ak7 says, first jet "
+            f"{name(jets, jet)} with {counts[jet]:,} instead of {jets['jet_ncand_ak7'][jet]:,}: "
+            "the candidates are incomplete; fetch or make the file again."
+        )
+
+
+def name(jets: ak.Array, jet: int) -> str:
+    """Return how to call one jet in a message: run:lumi:event and its number in the event."""
+    run, lumi, event, ijet = (int(jets[key][jet]) for key in (*schema.KEY, "ijet"))
+    return f"{run}:{lumi}:{event} no. {ijet}"
+
+
+def provenance(stored: Mapping[str, Any], source: str | list[str]) -> dict[str, Any]:
+    """Return a file's own provenance with `source` the file just read, and `origin` what that file was made from."""
+    kept = {key: value for key, value in stored.items() if key not in NOT_STORED}
+    origin = kept.get("origin", kept.get("source"))
+    return {**kept, "source": source, **({"origin": origin} if origin else {})}
+
+
+def describe(sample: JetSample) -> dict[str, Any]:
+    """Return what a written file says of itself: provenance, schema version, unit of each column."""
+    names = sample.columns if sample.tracks is None else (*sample.columns, *sample.tracks.fields)
+    units = {name: COLUMNS[name].unit for name in names if name in COLUMNS and COLUMNS[name].unit}
+    return {**sample.provenance, "schema_version": schema.VERSION, "units": units}
+
+
+def version(found: object, path: Path) -> None:
+    """Raise DataError if a file was written by a later schema than this one."""
+    if not isinstance(found, int | np.integer) or found > schema.VERSION:
+        raise DataError(f"{path} has schema version {found}, this jetlab knows up to {schema.VERSION}: update jetlab.")
+
+
+def writable(sample: JetSample, path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, ak.Array]]:
+    """Return a sample's flat and jagged columns, checked as a reader would, so that no bad file comes to be.
+
+    Raises:
+        DataError: as `column`, `require` and `whole_jets`; or a column that is neither flat nor jagged numbers.
+    """
+    where = f"The sample to be written to {path}"
+    needed = ["ijet" if name == "ak7pfcand_ijet" else name for name in schema.REQUIRED]
+    require(sample.columns, needed, where)
+    flat: dict[str, np.ndarray] = {}
+    jagged: dict[str, ak.Array] = {}
+    for field in sample.columns:
+        values = sample.jets[field]
+        kind = str(ak.type(values).content)
+        if values.ndim == 1 and "?" not in kind:
+            flat[field] = column(ak.to_numpy(values), field, where)
+        elif values.ndim == 2 and "?" not in kind and kind.startswith("var"):
+            content = column(ak.to_numpy(ak.flatten(values)), field, where)
+            jagged[field] = ak.unflatten(content, ak.num(values))
+        else:
+            raise DataError(
+                f"{where}: column '{field}' is of type {kind}, not numbers per jet or per candidate: leave it out."
+            )
+    whole_jets(sample.jets, where)
+    return flat, jagged

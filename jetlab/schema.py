@@ -1,0 +1,90 @@
+"""The CMS 2011 AK7 jet tuple: every column, its dtype, its unit and what it means, said once.
+
+Everything that writes, reads or describes jets (`simulation`, `io`, the data README, lesson M1) takes the names from
+here. Lengths of jets are AK7: anti-kT, R = 0.7. A *key* identifies an event: run, lumi and event number together, for
+event numbers alone repeat.
+"""
+
+from typing import NamedTuple
+
+VERSION = 1
+RADIUS = 0.7
+
+
+class Column(NamedTuple):
+    """One column: numpy dtype, unit (empty: dimensionless) and meaning."""
+
+    dtype: str
+    unit: str
+    meaning: str
+
+
+KEY = ("run", "lumi", "event")
+
+EVENT = {
+    "run": Column("i4", "", "run number (1 for simulation)"),
+    "lumi": Column("i4", "", "luminosity section (chunk number for simulation)"),
+    "event": Column("i4", "", "event number, unique only within run and lumi"),
+    "met": Column("f4", "GeV", "missing transverse momentum"),
+    "sumet": Column("f4", "GeV", "scalar sum of the candidates' transverse momenta"),
+    "rho": Column("f4", "GeV", "median transverse momentum density per unit area, from pile-up and underlying event"),
+    "pthat": Column("f4", "GeV", "transverse momentum of the hard parton scattering (simulation)"),
+    "mcweight": Column("f4", "pb", "cross section divided by the number of events generated (simulation)"),
+    "njet_ak7": Column("i4", "", "jets of this event in the sample"),
+}
+
+JET = {
+    "jet_pt_ak7": Column("f4", "GeV", "corrected transverse momentum"),
+    "jet_ptraw_ak7": Column("f4", "GeV", "transverse momentum before the jet energy correction"),
+    "jet_eta_ak7": Column("f4", "", "pseudorapidity"),
+    "jet_phi_ak7": Column("f4", "rad", "azimuth, in [-pi, pi)"),
+    "jet_E_ak7": Column("f4", "GeV", "corrected energy"),
+    "jet_Eraw_ak7": Column("f4", "GeV", "energy before the jet energy correction"),
+    "jet_msd_ak7": Column("f4", "GeV", "soft-drop mass (zcut 0.1, beta 1, R0 0.7), times jet_jes_ak7"),
+    "jet_area_ak7": Column("f4", "", "active area in the eta-phi plane"),
+    "jet_jes_ak7": Column("f4", "", "jet energy correction: corrected over raw transverse momentum"),
+    "jet_tau21_ak7": Column("f4", "", "N-subjettiness ratio tau2 / tau1 (beta 1)"),
+    "jet_isW_ak7": Column("i4", "", "1: a hadronic W, merged in this jet; 0: not"),
+    "jet_ncand_ak7": Column("i4", "", "number of particle-flow candidates"),
+    "genjet_pt_ak7": Column("f4", "GeV", "matched generator jet: transverse momentum (simulation)"),
+    "genjet_eta_ak7": Column("f4", "", "matched generator jet: pseudorapidity (simulation)"),
+    "genjet_phi_ak7": Column("f4", "rad", "matched generator jet: azimuth (simulation)"),
+    "genjet_E_ak7": Column("f4", "GeV", "matched generator jet: energy (simulation)"),
+}
+
+CANDIDATE = {
+    "ak7pfcand_pt": Column("f4", "GeV", "transverse momentum"),
+    "ak7pfcand_eta": Column("f4", "", "pseudorapidity"),
+    "ak7pfcand_phi": Column("f4", "rad", "azimuth, in [-pi, pi)"),
+    "ak7pfcand_id": Column("i4", "", "211 charged hadron, 130 neutral hadron, 22 photon, 11 electron, 13 muon; signed"),
+    "ak7pfcand_charge": Column("i4", "", "electric charge"),
+    "ak7pfcand_ijet": Column("i4", "", "which jet of its event the candidate belongs to, from 0"),
+}
+
+TRACK = {
+    "track_pt": Column("f4", "GeV", "transverse momentum"),
+    "track_eta": Column("f4", "", "pseudorapidity"),
+    "track_phi": Column("f4", "rad", "azimuth, in [-pi, pi)"),
+    "track_charge": Column("i4", "", "electric charge"),
+    "track_d0": Column("f4", "mm", "signed transverse distance of closest approach to the primary vertex"),
+    "track_d0err": Column("f4", "mm", "uncertainty of track_d0"),
+    "track_dz": Column("f4", "mm", "longitudinal distance to the primary vertex"),
+    "track_dzerr": Column("f4", "mm", "uncertainty of track_dz"),
+}
+
+#: The 31 columns of the original tuple, one row per candidate.
+TUPLE = {**EVENT, **JET, **CANDIDATE}
+#: What the earliest files already had (c2numpy, 2017): without these a jet file cannot be read.
+REQUIRED = (
+    *KEY,
+    "jet_pt_ak7",
+    "jet_eta_ak7",
+    "jet_phi_ak7",
+    "jet_E_ak7",
+    "ak7pfcand_pt",
+    "ak7pfcand_eta",
+    "ak7pfcand_phi",
+    "ak7pfcand_id",
+    "ak7pfcand_charge",
+    "ak7pfcand_ijet",
+)
