@@ -1,0 +1,27 @@
+"""From hits to tracks: the RAMP 2017 toy detector, its events, scores, baselines and networks.
+
+What is listed here needs no Keras; networks are in `tracking.network` (2017) and `tracking.residual`, the search that
+follows tracks in `tracking.search` and the Kalman filter in `tracking.road`. Used in M7.
+"""
+
+from jetlab.tracking.baselines import dbscan, hough, nearest_hit
+from jetlab.tracking.generator import simulate, simulate_hits
+from jetlab.tracking.hits import Hits
+from jetlab.tracking.io import load, read_csv, write_csv
+from jetlab.tracking.score import correct, efficiencies, evaluate, per_track
+
+__all__ = [
+    "Hits",
+    "correct",
+    "dbscan",
+    "efficiencies",
+    "evaluate",
+    "hough",
+    "load",
+    "nearest_hit",
+    "per_track",
+    "read_csv",
+    "simulate",
+    "simulate_hits",
+    "write_csv",
+]
