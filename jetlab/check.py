@@ -1,0 +1,219 @@
+"""Self-checks: tell the participant whether an exercise is answered rightly, or give the hint that fits the mistake.
+
+In a lesson: `answer = ...`, then `check.exercise("M1.01", answer)`. A check is a pure function from the answer (and
+the lesson's data, where the right answer depends on it) to None for right or a hint for wrong; nothing raises. The
+checks of M1 and M2 are here, those of other lessons in the modules of `_MODULES`, loaded when first asked for.
+"""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jetlab import solved
+
+NOT_ANSWERED = "not answered yet"
+RIGHT = "right"
+
+Check = Callable[..., str | None]
+_CHECKS: dict[str, Check] = {}
+#: Lesson -> module that registers its checks when it is imported.
+_MODULES = {"M0": "check_pre", "P1": "check_pre", "P2": "check_pre", "P3": "check_pre_images", "M7": "check_tracking"}
+
+
+def exercise(name: str, answer: Any, **data: Any) -> None:
+    """Print *not answered yet*, *right* or a hint for the exercise `name`, such as "M1.01"; never raises.
+
+    `answer` is what the participant wrote, `...` as long as they did not. `data` is what the check compares with, under
+    the names that the lesson gives. Used in all lessons.
+    """
+    said = verdict(name, answer, **data)
+    print(f"{name}: {said}")
+    if said == f"{RIGHT}!":
+        solved.record(name)
+
+
+def progress() -> None:
+    """Print which exercises of each lesson were answered rightly on this machine, ever. Used in all lessons.
+
+    Running a folded solution does not count.
+    """
+    done, trouble = solved.read()
+    names = exercises()
+    lessons = {name.partition(".")[0] for name in names}
+    for lesson in sorted(lessons, key=lambda lesson: (lesson != "M0", lesson[0] != "P", lesson)):
+        marks = [name in done for name in names if name.startswith(f"{lesson}.")]
+        badge = "★" if all(marks) else " "
+        print(f"{lesson} {badge} {''.join('●' if mark else '○' for mark in marks):10} {sum(marks)} of {len(marks)}")
+    if trouble:
+        print(trouble)
+
+
+def exercises() -> list[str]:
+    """Names of the exercises of all lessons, in order."""
+    for module in set(_MODULES.values()):
+        importlib.import_module(f"jetlab.{module}")
+    return sorted(_CHECKS)
+
+
+def verdict(name: str, answer: Any, **data: Any) -> str:
+    """The text that `exercise` prints after the exercise's name. Used in tests."""
+    module = _MODULES.get(str(name).partition(".")[0])
+    if module:
+        importlib.import_module(f"jetlab.{module}")
+    if name not in _CHECKS:
+        return f"there is no exercise of this name; there are {', '.join(exercises())}."
+    if answer is ...:
+        return f"{NOT_ANSWERED}: replace the three dots by your answer and run the cell again."
+    try:
+        hint = _CHECKS[name](answer, **data)
+    except Exception as error:  # whatever the participant typed must not end in a traceback
+        return f"hint: this answer is of another kind than asked for ({type(error).__name__}: {error})."
+    return f"{RIGHT}!" if hint is None else f"hint: {hint}"
+
+
+def _register(name: str) -> Callable[[Check], Check]:
+    def keep(check: Check) -> Check:
+        _CHECKS[name] = check
+        return check
+
+    return keep
+
+
+def _number(answer: Any) -> float:
+    if isinstance(answer, str | bytes | bool) or np.size(answer) != 1:
+        raise TypeError("a single number is asked for")
+    return float(np.asarray(answer).item())
+
+
+def _close(answer: Any, expected: Any, relative: float = 1e-3) -> bool:
+    return bool(abs(_number(answer) - expected) <= relative * abs(expected))
+
+
+def _choice(answer: Any, right: str, hints: dict[str, str]) -> str | None:
+    letter = str(answer).strip().lower()
+    if letter == right:
+        return None
+    return hints.get(letter, f"answer with one letter, {', '.join(sorted([right, *hints]))}, in quotes.")
+
+
+@_register("M1.01")
+def _count_w(answer: Any, *, is_w: np.ndarray) -> str | None:
+    """How many jets are hadronic W?"""
+    if _number(answer) == np.sum(is_w == 1):
+        return None
+    if _number(answer) == len(is_w):
+        return "these are all jets; count those with jet_isW_ak7 equal to 1."
+    if _number(answer) == np.sum(is_w != 1):
+        return "these are the QCD jets; the W have jet_isW_ak7 equal to 1."
+    if abs(_number(answer) - np.mean(is_w == 1)) < 1e-6:
+        return "this is the fraction; the number is asked for: np.sum instead of np.mean."
+    return "jet_isW_ak7 is 1 for a W and 0 else, so its sum is what you want."
+
+
+@_register("M1.02")
+def _jet_pt(answer: Any, *, pt: np.ndarray, phi: np.ndarray, jes: float) -> str | None:
+    """Corrected jet pt from the candidates."""
+    vector = float(np.hypot(np.sum(pt * np.cos(phi)), np.sum(pt * np.sin(phi))))
+    if _close(answer, vector * jes):
+        return None
+    if _close(answer, vector):
+        return "this is the raw pt; multiply it by jet_jes_ak7."
+    if _close(answer, np.sum(pt)) or _close(answer, np.sum(pt) * jes):
+        return "this is a scalar sum; momenta are vectors: sum pt cos(phi) and pt sin(phi) first."
+    return "sum px = pt cos(phi) and py = pt sin(phi) over the candidates, take np.hypot, multiply by jet_jes_ak7."
+
+
+@_register("M1.03")
+def _weighted_mean(answer: Any, *, pt: np.ndarray, weight: np.ndarray) -> str | None:
+    """Mean pt of QCD jets as in nature."""
+    if _close(answer, np.average(pt, weights=weight)):
+        return None
+    if _close(answer, np.mean(pt)):
+        return "this counts every simulated jet once; the rare high-pt jets were simulated too often: use mcweight."
+    if _close(answer, np.mean(pt * weight)):
+        return "divide by the sum of the weights, not by the number of jets: np.average(values, weights=...)."
+    return "np.average(pt, weights=mcweight), for the QCD jets only."
+
+
+@_register("M1.04")
+def _delta_phi(answer: Any) -> str | None:
+    """Distance in phi of a track at 3.1 from a jet at -3.1."""
+    distance = 2 * np.pi - 6.2
+    if abs(abs(_number(answer)) - distance) < 2e-3:
+        return None
+    if abs(abs(_number(answer)) - 6.2) < 1e-3:
+        return "phi is an angle: 3.1 and -3.1 are neighbours across pi. Take the short way round."
+    return "go from 3.1 up to pi, and from -pi up to -3.1; how far is that together?"
+
+
+@_register("M1.05")
+def _why_reweight(answer: Any) -> str | None:
+    """Why are the QCD jets reweighted in pt and eta?"""
+    return _choice(
+        answer,
+        "b",
+        {
+            "a": "the number of jets per class could be balanced by one factor; look at the shapes of the spectra.",
+            "c": "reweighting adds no jets: the effective number even falls. Look at the spectra before and after.",
+        },
+    )
+
+
+@_register("M2.01")
+def _cut_efficiency(answer: Any, *, passes: np.ndarray, is_w: np.ndarray, weight: np.ndarray) -> str | None:
+    """Signal efficiency of a cut."""
+    signal, background = (np.average(passes[is_w == c], weights=weight[is_w == c]) for c in (1, 0))
+    if _close(answer, signal):
+        return None
+    if _close(answer, background):
+        return "this is the background efficiency, the fraction of QCD that passes; take the W."
+    if _close(answer, np.average(passes, weights=weight)):
+        return "this is the fraction of all jets; an efficiency is of one class: take the W only."
+    if _close(answer, np.average(is_w[passes] == 1, weights=weight[passes])):
+        return "this is the purity, the fraction of W among what passes; efficiency is what passes among the W."
+    if _close(answer, np.mean(passes[is_w == 1])):
+        return "nearly: the jets have weights, use np.average(..., weights=...)."
+    return "np.average(passes[is_w == 1], weights=weight[is_w == 1])."
+
+
+@_register("M2.02")
+def _parameters(answer: Any) -> str | None:
+    """Parameters of a dense network 4 - 64 - 64 - 64 - 1."""
+    right, without_bias = 5 * 64 + 65 * 64 + 65 * 64 + 65, 4 * 64 + 64 * 64 * 2 + 64
+    if _number(answer) == right:
+        return None
+    if _number(answer) == without_bias:
+        return "every node also has a bias: (inputs + 1) x nodes for each layer."
+    if _number(answer) == right - 65 * 64:
+        return "there are three hidden layers of 64 nodes, so two steps from 64 to 64."
+    if _number(answer) == right - 65:
+        return "do not forget the output node: 64 weights and a bias."
+    return "a layer has (inputs + 1) x nodes parameters; add those of the four layers, or ask model.summary()."
+
+
+@_register("M2.03")
+def _best_epoch(answer: Any, *, val_loss: list[float], loss: list[float]) -> str | None:
+    """Epoch with the lowest validation loss, counted from 1."""
+    best = int(np.argmin(val_loss)) + 1
+    if _number(answer) == best:
+        return None
+    if _number(answer) == best - 1:
+        return "nearly: np.argmin counts from 0, epochs from 1."
+    if _number(answer) in (int(np.argmin(loss)) + 1, int(np.argmin(loss))):
+        return "this is where the *training* loss is lowest; it goes on falling while the network learns by heart."
+    return "np.argmin(history['val_loss']) + 1."
+
+
+@_register("M2.04")
+def _honest_test(answer: Any) -> str | None:
+    """What is wrong with quoting the best of 20 runs by test AUC?"""
+    return _choice(
+        answer,
+        "c",
+        {
+            "a": "a test set may be looked at as often as you like, as long as nothing is *chosen* by what it says.",
+            "b": "early stopping looks at the validation set. Who looked at the test set?",
+        },
+    )

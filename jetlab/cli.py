@@ -1,0 +1,134 @@
+"""The `jetlab` command: `doctor` looks at the machine, `simulate` makes a sample, `release` copies the lessons."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import jetlab
+
+_SIMULATION_PACKAGES = {"pythia8mc", "fastjet"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: the words after `jetlab`; the process's own where None.
+
+    Returns:
+        The exit code: 0 done, 1 failed (one sentence on stderr says why), 130 interrupted.
+
+    Raises:
+        SystemExit: from argparse, with code 2 for arguments that make no sense and 0 for `--help` and `--version`.
+    """
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        print("jetlab: interrupted", file=sys.stderr)
+        return 130
+    except ModuleNotFoundError as error:
+        if error.name not in _SIMULATION_PACKAGES:
+            raise
+        install = f"{sys.executable} -m pip install -c constraints.txt -e '.[simulation]'"
+        return _failed(f"{error.name} is not installed; in jetlab's folder: {install}")
+    except (OSError, ValueError) as error:
+        # jetlab's own errors are ValueErrors and already say what to do; a traceback would bury that.
+        return _failed(error)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="jetlab", description="Deep learning for jets at the LHC: the kit's command.")
+    parser.add_argument("--version", action="version", version=f"jetlab {jetlab.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    doctor = commands.add_parser("doctor", help="tell whether this machine is ready for the lessons")
+    doctor.set_defaults(run=_doctor)
+
+    simulate = commands.add_parser("simulate", help="make a sample of simulated collisions")
+    samples = simulate.add_subparsers(required=True, metavar="SAMPLE")
+    jets = samples.add_parser(
+        "jets",
+        help="merged W and QCD jets at 7 TeV, with pile-up and a CMS-like detector",
+        description="Simulate W and QCD jets at 7 TeV, half each, with pile-up and a CMS-like detector. "
+        "An interrupted run resumes when the same command is given again.",
+    )
+    jets.add_argument("--jets", type=_positive, required=True, metavar="N", help="selected jets wanted, half of them W")
+    jets.add_argument("--seed", type=_natural, default=1, metavar="S", help="the same seed gives the same jets (1)")
+    jets.add_argument(
+        "--workers", type=_positive, default=2, metavar="W", help="processes at work; not in the result (2)"
+    )
+    jets.add_argument("--output", type=Path, required=True, metavar="PATH", help="ROOT file to write")
+    jets.set_defaults(run=_simulate_jets)
+    hits = samples.add_parser(
+        "hits",
+        help="events of the tracking lesson's toy detector",
+        description="Simulate events of the RAMP 2017 toy detector and write them as CSV; seconds for 5,000.",
+    )
+    hits.add_argument("--events", type=_positive, required=True, metavar="N", help="events wanted")
+    hits.add_argument("--multiplicity", type=float, default=10, metavar="M", help="mean tracks in an event (10)")
+    hits.add_argument("--seed", type=_natural, default=1, metavar="S", help="the same seed gives the same events (1)")
+    hits.add_argument("--output", type=Path, required=True, metavar="PATH", help="file to write, .csv or .csv.gz")
+    hits.set_defaults(run=_simulate_hits)
+    release = commands.add_parser(
+        "release",
+        help="copy the lessons, with or without their solutions",
+        description="Copy the lessons to an empty folder, to hand out.",
+    )
+    which = release.add_mutually_exclusive_group(required=True)
+    which.add_argument("--without-solutions", dest="solutions", action="store_false", help="the participants' copy")
+    which.add_argument("--with-solutions", dest="solutions", action="store_true", help="the instructors' copy")
+    release.add_argument("folder", type=Path, metavar="DIR", help="folder to write to, new or empty")
+    release.set_defaults(run=_release)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = _natural(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def _natural(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+    return int(text)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from jetlab.diagnosis import report
+
+    return 0 if report() else 1
+
+
+def _simulate_jets(options: argparse.Namespace) -> int:
+    from jetlab.simulation import SimulationError, simulate_jets
+
+    try:
+        simulate_jets(jets=options.jets, seed=options.seed, workers=options.workers, output=options.output)
+    except SimulationError as error:
+        return _failed(error)
+    return 0
+
+
+def _failed(reason: object) -> int:
+    print(f"jetlab: {reason}", file=sys.stderr)
+    return 1
+
+
+def _simulate_hits(options: argparse.Namespace) -> int:
+    from jetlab.tracking import simulate_hits
+
+    simulate_hits(options.events, options.output, options.seed, options.multiplicity)
+    return 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    from jetlab.release import release
+
+    files = release(options.folder, options.solutions)
+    print(f"{len(files)} lessons {'with' if options.solutions else 'without'} solutions are in {options.folder}.")
+    return 0

@@ -1,0 +1,149 @@
+"""One run of a network, fully described by one frozen and validated object that goes to JSON and back."""
+
+import dataclasses
+import difflib
+import json
+import math
+import numbers
+import os
+from dataclasses import dataclass
+from typing import Any
+
+MODELS = ("dense",)
+ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "leaky_relu", "linear")
+OPTIMIZERS = ("adam", "adamw", "nadam", "sgd", "rmsprop")
+CHOICES = {"model": MODELS, "activation": ACTIVATIONS, "optimizer": OPTIMIZERS}
+#: Allowed whole numbers, both ends included; sliders take their limits from here.
+INTEGERS = {
+    "layers": (0, 6),
+    "nodes": (1, 1024),
+    "batch_size": (1, 4096),
+    "epochs": (1, 1000),
+    "patience": (0, 1000),
+    "seed": (0, 2**32 - 1),
+    "train_size": (2, 100_000_000),
+}
+
+
+class ConfigError(ValueError):
+    """A run configuration is not possible; the message names the field, its value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides how a network is built and trained; changed copies come from `dataclasses.replace`.
+
+    Fields: `inputs` are columns of the jet schema, `layers` hidden layers of `nodes` each, `dropout` the fraction of
+    nodes dropped after each hidden layer, `batch_size` in jets, `patience` the epochs without a better validation
+    loss after which training is saturated (0: never stop early), `train_size` the number of training jets to use
+    (None: all). Raises ConfigError. Used in M2.
+    """
+
+    model: str = "dense"
+    inputs: tuple[str, ...] = ("jet_pt_ak7", "jet_msd_ak7", "jet_tau21_ak7", "jet_ncand_ak7")
+    layers: int = 3
+    nodes: int = 64
+    activation: str = "relu"
+    dropout: float = 0.0
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    optimizer: str = "adam"
+    epochs: int = 20
+    patience: int = 5
+    seed: int = 1
+    train_size: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check every field and store plain Python types, so that JSON gives back an equal object."""
+        for name, choices in CHOICES.items():
+            _choice(name, getattr(self, name), choices)
+        object.__setattr__(self, "inputs", _columns(self.inputs))
+        for name, (low, high) in INTEGERS.items():
+            value = getattr(self, name)
+            if name == "train_size" and value is None:
+                continue
+            object.__setattr__(self, name, _integer(name, value, low, high))
+        dropout = _real("dropout", self.dropout, "a number from 0 up to, but not including, 1")
+        if not 0 <= dropout < 1:
+            raise ConfigError(f"dropout is {dropout!r}; allowed is a number from 0 up to, but not including, 1.")
+        rate = _real("learning_rate", self.learning_rate, "a number above 0, at most 10")
+        if not 0 < rate <= 10:
+            raise ConfigError(f"learning_rate is {rate!r}; allowed is a number above 0, at most 10.")
+        object.__setattr__(self, "dropout", dropout)
+        object.__setattr__(self, "learning_rate", rate)
+
+    @property
+    def label(self) -> str:
+        """Nodes per layer and layers, such as "64/3": how the runs of the 2017 talk were labelled. Used in M2."""
+        return f"{self.nodes}/{self.layers}"
+
+    def to_json(self) -> str:
+        """JSON text of every field, the same text for equal configurations. Used in M2."""
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunConfig":
+        """Read `to_json`'s text; fields left out keep their defaults.
+
+        Raises ConfigError for text that is no JSON object, for unknown names (naming the nearest known one) and for
+        values out of range. Used in M2.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"The run configuration is not JSON ({error}); paste the whole text.") from error
+        if not isinstance(values, dict):
+            raise ConfigError(
+                f"The run configuration is a JSON {type(values).__name__}; it must be an object, {{...}}."
+            )
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                advice = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
+                raise ConfigError(f"The run configuration has no field {name!r}; {advice}")
+        return cls(**values)
+
+
+def fast_mode() -> bool:
+    """Whether the environment asks for short runs (JETLAB_FAST=1, as tests and Binder do). Used in all lessons."""
+    return os.environ.get("JETLAB_FAST", "0") not in ("", "0")
+
+
+def fast(config: RunConfig, epochs: int = 5, train_size: int = 6000) -> RunConfig:
+    """Return the configuration with at most that many epochs and training jets in fast mode, else unchanged.
+
+    Used in M2.
+    """
+    if not fast_mode():
+        return config
+    size = train_size if config.train_size is None else min(config.train_size, train_size)
+    return dataclasses.replace(config, epochs=min(config.epochs, epochs), train_size=size)
+
+
+def _choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        near = difflib.get_close_matches(str(value), choices, n=1)
+        advice = f" Did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"{name} is {value!r}; allowed are {', '.join(choices)}.{advice}")
+
+
+def _columns(value: Any) -> tuple[str, ...]:
+    allowed = "allowed is a list of one or more different column names."
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        raise ConfigError(f"inputs is {value!r}; {allowed}")
+    if not value or len(set(map(str, value))) < len(value) or not all(isinstance(name, str) and name for name in value):
+        raise ConfigError(f"inputs is {list(value)!r}; {allowed}")
+    return tuple(value)
+
+
+def _integer(name: str, value: Any, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not low <= value <= high:
+        raise ConfigError(f"{name} is {value!r}; allowed is a whole number from {low} to {high}.")
+    return int(value)
+
+
+def _real(name: str, value: Any, allowed: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+        raise ConfigError(f"{name} is {value!r}; allowed is {allowed}.")
+    return float(value)

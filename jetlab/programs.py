@@ -1,0 +1,247 @@
+"""Training as compiled programs: TensorFlow runs many batches in one call, instead of returning to Python after each.
+
+A small network's step takes microseconds, and a call from Python a thousand of them: with the loop over the batches
+inside the program a lesson can train batch size 1. `jetlab.training` calls a program for a slice of an epoch at a time.
+"""
+
+import json
+import math
+import random
+import re
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jetlab.backend import load_keras, on_gpu
+
+if TYPE_CHECKING:
+    import keras
+
+#: Jets are gathered in their shuffled order, this many bytes at a time: large enough for a slice of an epoch.
+CHUNK_BYTES = 32 << 20
+#: Compiled programs kept for the next run of the same structure; each holds some megabytes.
+KEPT = 4
+#: Numbers that the widest layer puts out for a batch, above which XLA's single-threaded loops lose to TensorFlow's.
+XLA_WIDEST = 1_000_000
+#: XLA takes one to three seconds to compile, and saves a fraction of a millisecond a step: shorter runs do without.
+XLA_STEPS = 2000
+
+_idle: OrderedDict[str, "Program"] = OrderedDict()
+
+
+class Slice(NamedTuple):
+    """What a call did: batches trained, and sums over its jets: of losses, jets, right answers and weights."""
+
+    batches: int
+    loss: float
+    jets: float
+    right: float
+    weight: float
+
+
+class Program:
+    """A compiled loop over batches for one structure of network, kind of optimizer and batch size.
+
+    It owns a network and an optimizer; a call copies the weights of those to be trained in, and afterwards out, so that
+    another run with the same structure need not compile again. Used in M2.
+    """
+
+    def __init__(
+        self,
+        model: "keras.Model",
+        optimizer: "keras.Optimizer",
+        row: tuple[int, ...],
+        batch_size: int,
+        xla: bool,
+    ) -> None:
+        import tensorflow as tf
+
+        self.model, self.optimizer, self.batch_size, self.xla = model, optimizer, batch_size, xla
+        part = [tf.TensorSpec((None, *row)), tf.TensorSpec((None,)), tf.TensorSpec((None,))]
+        self._chunk: tuple[NDArray[np.int32], int, list[Any]] | None = None
+        number = tf.TensorSpec((), tf.int32)
+        self._step = tf.function(self._trace_step, input_signature=part, autograph=False)
+        self._loop = tf.function(
+            self._trace_loop, input_signature=[*part, number, number], autograph=False, jit_compile=xla or None
+        )
+        self._score = tf.function(
+            lambda x: self.model(x, training=False)[:, 0],
+            input_signature=part[:1],
+            autograph=False,
+            jit_compile=xla or None,
+        )
+
+    def train(
+        self,
+        model: "keras.Model",
+        data: Sequence[Any],
+        order: NDArray[np.int32],
+        first: int,
+        batches: int,
+    ) -> Slice:
+        """Train `model` and its optimizer on at most `batches` batches of x, y, w taken in `order`, from `first` on.
+
+        It ends sooner at the end of what is gathered at once, and with a batch whose loss is not finite.
+        """
+        import tensorflow as tf
+
+        whole = len(order) // self.batch_size
+        _copy(_state(model, model.optimizer), _state(self.model, self.optimizer))
+        if first < whole:
+            start, chunk = self._gathered(data, order, first, whole)
+            begin, end = first - start, min(first + batches, whole) - start
+            done, sums = self._loop(*chunk, tf.constant(begin), tf.constant(min(end, self._room(data[0], whole))))
+            done -= begin
+        else:
+            # The last batch of an epoch is shorter; one step in a thousand needs no compilation of its own.
+            done, sums = 1, self._step(*(tf.gather(values, order[first * self.batch_size :]) for values in data))
+        _copy(_state(self.model, self.optimizer), _state(model, model.optimizer))
+        return Slice(int(done), *sums.numpy().tolist())
+
+    def predict(self, model: "keras.Model", x: NDArray[np.float32], chunk: int = 2048) -> NDArray[np.float32]:
+        """Scores (n,) of `model` for inputs (n, ...), as `training.predict`, but compiled."""
+        _copy(_state(model, model.optimizer), _state(self.model, self.optimizer))
+        chunk = min(chunk, 1 << (len(x) - 1).bit_length())
+        scores = []
+        for first in range(0, len(x), chunk):
+            part = x[first : first + chunk]
+            filled = np.concatenate([part, np.zeros((chunk - len(part), *x.shape[1:]), x.dtype)])
+            scores.append(self._score(filled).numpy()[: len(part)])
+        return np.concatenate(scores)
+
+    def forget(self) -> None:
+        """Let go of the jets that are gathered."""
+        self._chunk = None
+
+    def _gathered(self, data: Sequence[Any], order: NDArray[np.int32], first: int, whole: int) -> tuple[int, list[Any]]:
+        """Jets of the batches around `first`, in their order, and the batch that these begin with."""
+        import tensorflow as tf
+
+        room = self._room(data[0], whole)
+        start = first - first % room
+        if self._chunk is None or self._chunk[0] is not order or self._chunk[1] != start:
+            rows = order[start * self.batch_size : min(start + room, whole) * self.batch_size]
+            # XLA compiles for one length: what is missing is filled up with jets that are then not used.
+            rows = np.resize(rows, room * self.batch_size) if self.xla else rows
+            self._chunk = (order, start, [tf.gather(values, rows) for values in data])
+        return self._chunk[1:]
+
+    def _room(self, x: Any, whole: int) -> int:
+        """Batches gathered at once: an epoch's whole batches in equal parts, none much above CHUNK_BYTES."""
+        most = max(1, CHUNK_BYTES // (4 * math.prod(x.shape[1:]) * self.batch_size))
+        return math.ceil(whole / math.ceil(whole / most))
+
+    def _trace_step(self, x: Any, y: Any, weight: Any) -> Any:
+        """One batch: predict, loss as `model.fit` defines it, gradient, new weights. Returns the sums of a Slice."""
+        import tensorflow as tf
+
+        keras = load_keras()
+        weights = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            score = self.model(x, training=True)
+            jets = tf.cast(tf.shape(y)[0], tf.float32)
+            loss = tf.reduce_sum(weight * keras.losses.binary_crossentropy(y[:, None], score)) / jets
+            loss = tf.add_n([loss, *self.model.losses])
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        right = tf.reduce_sum(weight * keras.metrics.binary_accuracy(y[:, None], score)[:, 0])
+        return tf.stack([loss * jets, jets, right, tf.reduce_sum(weight)])
+
+    def _trace_loop(self, x: Any, y: Any, weight: Any, begin: Any, end: Any) -> Any:
+        import tensorflow as tf
+
+        def body(batch: Any, sums: Any) -> Any:
+            parts = []
+            for values in (x, y, weight):
+                corner = [batch * self.batch_size, *[0] * (len(values.shape) - 1)]
+                parts.append(tf.slice(values, corner, [self.batch_size, *values.shape[1:]]))
+            # In float64 the sums do not depend on how an epoch is cut into slices: the same seed, the same curve.
+            return batch + 1, sums + tf.cast(self._step(*parts), tf.float64)
+
+        def goes_on(batch: Any, sums: Any) -> Any:
+            return tf.logical_and(batch < end, tf.math.is_finite(sums[0]))
+
+        return tf.while_loop(goes_on, body, (begin, tf.zeros(4, tf.float64)))
+
+
+def take(model: "keras.Model", row: tuple[int, ...], batch_size: int, steps: int) -> Program:
+    """Program that trains `model` (compiled with its optimizer): one kept from an earlier run, or a new one.
+
+    `row` is the shape of the inputs of one jet, `steps` the length of the whole training in batches. Hand the program
+    back with `keep`.
+    """
+    xla = wants_xla(model, batch_size, steps)
+    key = _key(model, batch_size, xla)
+    if key in _idle:
+        # Taken out while in use: a second training at the same time gets a program of its own.
+        return _idle.pop(key)
+    if not key:
+        return Program(model, model.optimizer, row, batch_size, xla)
+    state = random.getstate()
+    twin = type(model).from_config(model.get_config())
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    optimizer.build(twin.trainable_variables)
+    # Building a network draws seeds: the user's next network must not depend on whether a program was kept.
+    random.setstate(state)
+    return Program(twin, optimizer, row, batch_size, xla)
+
+
+def keep(program: Program, model: "keras.Model") -> None:
+    """Keep a program that is no longer in use for the next run; the oldest is forgotten."""
+    program.forget()
+    if program.model is not model:
+        _idle[_key(model, program.batch_size, program.xla)] = program
+        while len(_idle) > KEPT:
+            _idle.popitem(last=False)
+
+
+def wants_xla(model: "keras.Model", batch_size: int, steps: int) -> bool:
+    """Whether XLA shall compile the program: a choice by what was measured (benchmarks/training.py).
+
+    On a CPU XLA's convolutions are many times slower than TensorFlow's, and take a minute to compile; everything else
+    gains where batches are small, most of all recurrent networks, of which a time step is a handful of calls otherwise.
+    """
+    keras = load_keras()
+    layers = list(_layers(model))
+    if not all(layer.supports_jit for layer in layers):
+        return False
+    if not on_gpu():
+        # A layer of a model that is no graph of layers has no known output; it counts as narrow.
+        outputs = keras.tree.flatten([layer.output for layer in layers if hasattr(layer, "output")])
+        widest = max((math.prod(size or 1 for size in output.shape[1:]) for output in outputs), default=1)
+        if widest * batch_size > XLA_WIDEST or any("Conv" in type(layer).__name__ for layer in layers):
+            return False
+    return steps >= XLA_STEPS or any(isinstance(layer, keras.layers.RNN) for layer in layers)
+
+
+def _layers(model: "keras.Model") -> Iterator["keras.Layer"]:
+    for layer in model.layers:
+        yield layer
+        if hasattr(layer, "layers"):
+            yield from _layers(layer)
+
+
+def _key(model: "keras.Model", batch_size: int, xla: bool) -> str:
+    """Text that is equal for equal structures; empty where a model's code is not all Keras' own, so may change."""
+    if not type(model).__module__.startswith("keras."):
+        return ""
+    optimizer = {**model.optimizer.get_config(), "learning_rate": None, "name": None}
+    text = json.dumps([model.get_config(), type(model.optimizer).__name__, optimizer], default=repr)
+    modules = re.findall(r'"module": ("[^"]*"|null)', text)
+    if '"Lambda"' in text or not all(module.startswith('"keras') for module in modules):
+        return ""
+    for number, name in enumerate([model.name, *(layer.name for layer in _layers(model))]):
+        text = text.replace(f'"{name}"', f'"{number}"')
+    return f"{batch_size} {xla} {text}"
+
+
+def _state(model: "keras.Model", optimizer: "keras.Optimizer") -> list[Any]:
+    return [*model.variables, *optimizer.variables]
+
+
+def _copy(source: list[Any], target: list[Any]) -> None:
+    for value, variable in zip(source, target, strict=True):
+        if variable is not value:
+            variable.value.assign(value.value)

@@ -1,0 +1,60 @@
+"""Copies of the lessons to hand out: with their solutions, or without."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+TAG = "solution"
+
+
+class ReleaseError(ValueError):
+    """The copy cannot be made; the message names the folder and says what to do."""
+
+
+def release(folder: Path, solutions: bool, source: Path = NOTEBOOKS) -> list[Path]:
+    """Write a copy of every lesson of `source` to `folder`, without outputs; the same lessons give the same bytes.
+
+    Args:
+        folder: made if absent; must be empty.
+        solutions: whether the cells tagged `solution` stay.
+        source: the kit's `notebooks`; its folders are kept.
+
+    Returns the files written, in order.
+
+    Raises:
+        ReleaseError: `folder` is not empty, not a folder, or within `source`; or there are no lessons.
+    """
+    folder = Path(folder)
+    if folder.resolve().is_relative_to(source.resolve()):
+        raise ReleaseError(f"{folder} is within the kit's own lessons; name a folder outside {source}.")
+    if folder.exists() and not folder.is_dir():
+        raise ReleaseError(f"{folder} is a file; name a new or an empty folder.")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ReleaseError(f"{folder} is not empty; name a new folder, or empty this one first.")
+    copies = {lesson.relative_to(source): _copy(lesson, solutions) for lesson in _lessons(source)}
+    if not copies:
+        raise ReleaseError(f"There are no lessons in {source}: run this from a clone of the kit, not from a wheel.")
+    for name, text in copies.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    return [folder / name for name in copies]
+
+
+def _lessons(source: Path) -> Iterator[Path]:
+    return (path for path in sorted(source.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts)
+
+
+def _copy(lesson: Path, solutions: bool) -> str:
+    notebook = json.loads(lesson.read_text(encoding="utf-8"))
+    notebook["cells"] = [_clean(cell) for cell in notebook["cells"] if solutions or TAG not in _tags(cell)]
+    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _tags(cell: dict[str, Any]) -> list[str]:
+    return cell["metadata"].get("tags", [])
+
+
+def _clean(cell: dict[str, Any]) -> dict[str, Any]:
+    return cell | {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else cell

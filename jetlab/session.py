@@ -1,0 +1,184 @@
+"""A training one can steer: train, pause, step, resume, stop, and turn knobs meanwhile. No widgets.
+
+The states are idle, running and paused. Every command is safe in every state and from every thread; one that makes no
+sense in the present state does nothing. Used by the live panel of M2.
+"""
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from jetlab import models, training, worker
+from jetlab.backend import load_keras
+from jetlab.config import RunConfig
+
+IDLE, RUNNING, PAUSED = "idle", "running", "paused"
+STEPS = ("batch", "epoch")
+
+
+class Session:
+    """Trains one network after the other on the same data, in the kernel's worker thread.
+
+    Args:
+        data: scaled training and validation parts.
+        on_event: called in the worker with every training event and the model as it then is.
+        on_end: called in the worker with the result of each training, or the exception that ended it.
+        on_state: called with the new state whenever it changes.
+    """
+
+    def __init__(
+        self,
+        data: training.Data,
+        on_event: Callable[[training.Event, Any], None],
+        on_end: Callable[[training.Result | Exception], None],
+        on_state: Callable[[str], None] = lambda state: None,
+    ) -> None:
+        self._data, self._on_event, self._on_end, self._on_state = data, on_event, on_end, on_state
+        self._lock = threading.Lock()
+        self._go, self._stop = threading.Event(), threading.Event()
+        self._state, self._step = IDLE, ""
+        self._config: RunConfig | None = None
+        self._next: RunConfig | None = None
+        self._knobs = training.Knobs()
+
+    @property
+    def state(self) -> str:
+        """IDLE, RUNNING or PAUSED."""
+        return self._state
+
+    @property
+    def stepping(self) -> bool:
+        """Whether the training goes in single steps."""
+        return bool(self._step)
+
+    def train(self, config: RunConfig, blocking: bool = False) -> None:
+        """Start training; if paused, go on; if running, nothing. `blocking` waits for the end.
+
+        Raises:
+            worker.BusyError: another panel trains in this kernel.
+        """
+        if self._state != IDLE:
+            self.resume()
+            return
+        thread = self._start(config, step="")
+        if blocking:
+            thread.join()
+
+    def pause(self) -> None:
+        """Hold after the present slice of batches, a fraction of a second."""
+        with self._lock:
+            if self._state == RUNNING and not self._stop.is_set():
+                self._go.clear()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._proceed("")
+
+    def step(self, config: RunConfig, what: str = "batch") -> None:
+        """Train one "batch", or to the end of the "epoch", and pause; starts the training if there is none.
+
+        Raises:
+            ValueError: another `what`.
+            worker.BusyError: another panel trains in this kernel.
+        """
+        if what not in STEPS:
+            raise ValueError(f"what is {what!r}; a step is one of {', '.join(STEPS)}.")
+        if self._state == IDLE:
+            self._start(config, step=what)
+        else:
+            self._proceed(what)
+
+    def stop(self) -> None:
+        """End the training after the present slice; the best weights so far are kept."""
+        with self._lock:
+            self._next = None
+            self._stop.set()
+            self._go.set()
+
+    def change(self, config: RunConfig) -> bool:
+        """Take a changed configuration while training; returns whether the network starts anew for it.
+
+        The learning rate changes at once; anything else needs another training, which starts at the end of this epoch.
+        Idle: nothing to do.
+        """
+        with self._lock:
+            if self._state == IDLE or self._config is None:
+                return False
+            self._knobs.learning_rate = config.learning_rate
+            anew = dataclasses.replace(config, learning_rate=self._config.learning_rate) != self._config
+            self._next = config if anew else None
+            return anew
+
+    def _start(self, config: RunConfig, step: str) -> threading.Thread:
+        with self._lock:
+            self._stop.clear()
+            self._go.set()
+            self._next = None
+            self._knobs = training.Knobs()
+            self._hold_after(step)
+            thread = worker.start(lambda: self._work(config), f"Training {config.label}")
+            self._state = RUNNING
+        self._on_state(RUNNING)
+        return thread
+
+    def _proceed(self, step: str) -> None:
+        with self._lock:
+            if self._state != PAUSED:
+                return
+            self._hold_after(step)
+            self._go.set()
+
+    def _hold_after(self, step: str) -> None:
+        self._step = step
+        self._knobs.batches = 1 if step == "batch" else None
+
+    def _work(self, config: RunConfig | None) -> None:
+        try:
+            while config is not None:
+                self._config = config
+                self._on_end(self._fit(config))
+                config = self._take_next()
+        except Exception as error:  # the thread has nobody above it: the participant must read what happened
+            self._on_end(error)
+        finally:
+            self._enter(IDLE)
+
+    def _take_next(self) -> RunConfig | None:
+        """The configuration that a change asked for, unless Stop came after it."""
+        with self._lock:
+            config, self._next = self._next, None
+            if config is not None:
+                self._stop.clear()
+            return config
+
+    def _fit(self, config: RunConfig) -> training.Result:
+        load_keras().utils.set_random_seed(config.seed)
+        self._knobs.learning_rate = None
+        model = models.build(config, self._data.x_train.shape[1:])
+
+        def on_event(event: training.Event) -> None:
+            self._on_event(event, model)
+            if isinstance(event, training.TrainEnd):
+                return
+            if isinstance(event, training.EpochEnd) and self._next is not None:
+                self._stop.set()
+            done = "batch" if isinstance(event, training.BatchEnd) else "epoch"
+            with self._lock:
+                if self._step == done and not self._stop.is_set():
+                    self._go.clear()
+            self._hold()
+
+        return training.fit(model, config, self._data, on_event, self._stop, self._knobs)
+
+    def _hold(self) -> None:
+        if self._go.is_set():
+            return
+        self._enter(PAUSED)
+        self._go.wait()
+        self._enter(RUNNING)
+
+    def _enter(self, state: str) -> None:
+        with self._lock:
+            self._state = state
+        self._on_state(state)

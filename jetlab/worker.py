@@ -1,0 +1,31 @@
+"""One worker thread per kernel: what builds and fits networks, so that cells and widgets stay alive meanwhile.
+
+Interrupting the kernel does not reach a thread; a job is asked to stop through its own `threading.Event`.
+"""
+
+import threading
+from collections.abc import Callable
+
+_lock = threading.Lock()
+_running: threading.Thread | None = None
+
+
+class BusyError(RuntimeError):
+    """Another job is running in this kernel; the message says what to do."""
+
+
+def start(job: Callable[[], None], name: str) -> threading.Thread:
+    """Run `job` in the worker thread and return the thread at once.
+
+    Raises:
+        BusyError: a job is still running, maybe another panel's.
+
+    Used in M2.
+    """
+    global _running
+    with _lock:
+        if _running is not None and _running.is_alive():
+            raise BusyError(f"{_running.name} is still running in this notebook: stop it, or let it finish, first.")
+        _running = threading.Thread(target=job, name=name, daemon=True)
+        _running.start()
+        return _running
