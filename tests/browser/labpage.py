@@ -1,0 +1,124 @@
+"""JupyterLab in Chromium, driven as a participant would: open a notebook, run it, look at it, click its widgets."""
+
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page
+
+# The notebook in front, its panel and its kernel, as JupyterLab's own objects.
+PANEL = "const panel = window.jupyterapp.shell.currentWidget; const notebook = panel.content;"
+READY = f"""() => {{
+    if (!window.jupyterapp || !window.jupyterapp.shell.currentWidget) return false;
+    {PANEL}
+    const kernel = panel.sessionContext && panel.sessionContext.session && panel.sessionContext.session.kernel;
+    return Boolean(kernel && kernel.status === "idle" && notebook.widgets.length);
+}}"""
+IDLE = f"""() => {{
+    {PANEL}
+    const kernel = panel.sessionContext.session && panel.sessionContext.session.kernel;
+    const waiting = notebook.widgets.some(cell => cell.model.executionState === "running");
+    return Boolean(kernel) && kernel.status === "idle" && !waiting && !window.jetlabRun;
+}}"""
+OUTPUTS = f"""() => {{
+    {PANEL}
+    const cells = notebook.widgets.map(cell => cell.model.toJSON());
+    return cells.map(cell => ({{source: cell.source, type: cell.cell_type, outputs: cell.outputs || []}}));
+}}"""
+
+
+class Lab:
+    """One JupyterLab page. Cells are counted from 0, markdown cells included; times are in seconds."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.url = url
+
+    def open(self, notebook: str, timeout: float = 60) -> None:
+        """Open the notebook at that path below the server's root and wait for its kernel."""
+        self.page.goto(f"{self.url}/lab/tree/{notebook}?reset")
+        self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook", timeout=timeout * 1000)
+        self.page.wait_for_function(READY, timeout=timeout * 1000)
+
+    def run_all(self) -> None:
+        """Start Run All Cells; `wait_idle` waits for its end."""
+        self._start("notebook:run-all-cells")
+
+    def restart_and_run_all(self) -> None:
+        """Restart the kernel without asking, then start Run All Cells."""
+        self.restart()
+        self.run_all()
+
+    def restart(self, timeout: float = 60) -> None:
+        """Restart the kernel, which forgets everything, and clear all outputs."""
+        self.page.evaluate(f"async () => {{ {PANEL} await panel.sessionContext.restartKernel(); }}")
+        self.page.evaluate(
+            "async () => { await window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs'); }"
+        )
+        self.page.wait_for_function(IDLE, timeout=timeout * 1000)
+
+    def run_cell(self, cell: int) -> None:
+        """Start one cell; `wait_idle` waits for its end."""
+        self.page.evaluate(f"cell => {{ {PANEL} notebook.activeCellIndex = cell; }}", cell)
+        self._start("notebook:run-cell")
+
+    def wait_idle(self, timeout: float = 120) -> None:
+        """Wait until what was started has run and the kernel is idle; raises playwright's TimeoutError."""
+        self.page.wait_for_function(IDLE, timeout=timeout * 1000)
+
+    def shut_down_kernels(self) -> None:
+        """End every kernel of the server, so that the next test has the memory."""
+        self.page.evaluate(
+            "async () => { if (window.jupyterapp) await window.jupyterapp.serviceManager.sessions.shutdownAll(); }"
+        )
+
+    def cell(self, cell: int) -> Locator:
+        """The cell as it is on the page, to find widgets in."""
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell").nth(cell)
+
+    def find_cell(self, text: str) -> int:
+        """The first cell whose source has that text; raises LookupError."""
+        for number, cell in enumerate(self._cells()):
+            if text in cell["source"]:
+                return number
+        raise LookupError(f"no cell has {text!r}")
+
+    def cell_outputs(self, cell: int) -> str:
+        """What stands below the cell, widgets' text included."""
+        return self.cell(cell).locator(".jp-Cell-outputWrapper").inner_text()
+
+    def errors(self) -> list[str]:
+        """One line for each error or warning-coloured text (stderr) that any cell shows; empty where all is well."""
+        found = []
+        for number, cell in enumerate(self._cells()):
+            for output in cell["outputs"]:
+                if output["output_type"] == "error":
+                    found.append(f"cell {number}: {output['ename']}: {output['evalue']}")
+                elif output.get("name") == "stderr":
+                    found.append(f"cell {number}: stderr: {''.join(output['text'])}")
+        broken = self.page.locator(
+            ".jupyter-widgets-error-widget, .jp-RenderedText:has-text('Error displaying widget')"
+        )
+        found += [f"widget: {text}" for text in broken.all_inner_texts()]
+        return found
+
+    def scroll_to_cell(self, cell: int) -> None:
+        """Bring the cell's top to the top of the notebook."""
+        self.cell(cell).evaluate("node => node.scrollIntoView({block: 'start'})")
+
+    def screenshot(self, path: Path) -> Path:
+        """Save what is in the window as PNG."""
+        self.page.screenshot(path=path)
+        return path
+
+    def _start(self, command: str) -> None:
+        # Commands end with the last cell, so the page, not this process, waits for them.
+        self.page.evaluate(
+            """command => {
+                window.jetlabRun = true;
+                const done = () => { window.jetlabRun = false; };
+                window.jupyterapp.commands.execute(command).then(done, done);
+            }""",
+            command,
+        )
+
+    def _cells(self) -> list[dict]:
+        return self.page.evaluate(OUTPUTS)

@@ -1,0 +1,80 @@
+"""The lessons as a participant meets them: run from top to bottom, then the live panel with mouse and keyboard."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from .labpage import Lab
+
+pytestmark = pytest.mark.browser
+
+
+def test_open_data_runs_from_top_to_bottom(lab: Lab, tmp_path: Path) -> None:
+    lab.open("notebooks/01_open_data.ipynb")
+    lab.run_all()
+    lab.wait_idle(timeout=300)
+    assert lab.errors() == []
+    display = lab.find_cell("plots.eta_phi")
+    assert lab.cell(display).locator("img").evaluate("image => image.naturalWidth") > 1000
+    assert "M1.01: not answered yet" in lab.cell_outputs(lab.find_cell('check.exercise("M1.01"'))
+    lab.scroll_to_cell(display)
+    assert lab.screenshot(tmp_path / "display.png").stat().st_size > 10_000
+
+
+def test_live_panel_trains_stops_and_keeps_its_runs(lab: Lab, tmp_path: Path) -> None:
+    lab.open("notebooks/02_dense_tagger.ipynb")
+    lab.run_all()
+    lab.wait_idle(timeout=400)
+    assert lab.errors() == []
+
+    number = lab.find_cell("TrainingPanel")
+    lab.scroll_to_cell(number)
+    panel = lab.cell(number)
+    image = panel.locator("img")
+    empty = image.get_attribute("src")
+    train, stop = (panel.get_by_role("button", name=name) for name in ("Train", "Stop"))
+
+    def set_slider(label: str, value: str) -> None:
+        row = panel.locator(".widget-hslider").filter(has_text=label)
+        row.locator(".widget-readout").fill(value)
+        row.locator(".widget-readout").press("Enter")
+
+    set_slider("epochs", "100")
+    train.click()
+    panel.get_by_text(re.compile(r"Epoch \d+ of 100")).wait_for(timeout=60_000)
+    expect(image).not_to_have_attribute("src", empty, timeout=20_000)
+    assert train.is_disabled()
+
+    # The kernel answers while the worker trains.
+    other = lab.find_cell('check.exercise("M2.04"')
+    lab.run_cell(other)
+    lab.wait_idle(timeout=10)
+    assert "M2.04" in lab.cell_outputs(other)
+
+    pause, resume = (panel.get_by_role("button", name=name) for name in ("Pause", "Resume"))
+    pause.click()
+    expect(resume).to_be_enabled(timeout=10_000)
+    held = image.get_attribute("src")
+    panel.get_by_role("button", name="1 batch").click()
+    panel.get_by_text(re.compile(r"Epoch \d+, batch \d+ of \d+: loss")).wait_for(timeout=10_000)
+    panel.get_by_role("button", name="1 epoch").click()
+    expect(image).not_to_have_attribute("src", held, timeout=20_000)
+    resume.click()
+    expect(train).to_be_disabled(timeout=10_000)
+
+    stop.click()
+    panel.get_by_text("Stopped in batch").or_(panel.get_by_text("Saturated")).wait_for(timeout=20_000)
+    table = panel.locator("table tr")
+    expect(table).to_have_count(2, timeout=20_000)
+    assert "64/3" in table.nth(1).inner_text()
+
+    set_slider("layers", "1")
+    set_slider("epochs", "2")
+    panel.get_by_text("385 parameters").wait_for(timeout=10_000)  # 5 * 64 + 65
+    train.press("Enter")
+    expect(table).to_have_count(3, timeout=60_000)
+    assert "64/1" in table.nth(2).inner_text()
+    lab.scroll_to_cell(number)
+    assert lab.screenshot(tmp_path / "panel.png").stat().st_size > 10_000

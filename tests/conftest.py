@@ -1,0 +1,29 @@
+import atexit
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Before anything imports TensorFlow: its banner about CPU instructions says nothing about jetlab.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# The exercises that the tests solve, in notebooks too, are not the developer's progress, nor that of another test run.
+_progress = tempfile.TemporaryDirectory(prefix="jetlab-tests-")
+atexit.register(_progress.cleanup)
+os.environ["JETLAB_PROGRESS"] = str(Path(_progress.name) / "progress.json")
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    folder = REPOSITORY.parent / "shared" / "real"
+    if not folder.is_dir():
+        pytest.skip(f"no real data here: {folder} does not exist")
+    return folder

@@ -1,0 +1,163 @@
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+import jetlab
+from jetlab import catalog, diagnosis, training
+from jetlab.diagnosis import Finding
+
+GIGABYTE = 1_000_000_000
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with one intact file in the place of the kit's."""
+    (tmp_path / "jets.root").write_bytes(b"jets")
+    digest = hashlib.sha256(b"jets").hexdigest()
+    (tmp_path / diagnosis.CHECKSUMS).write_text(f"{digest}  jets.root\n")
+    monkeypatch.setattr(catalog, "SHIPPED", tmp_path)
+    return tmp_path
+
+
+def only(findings: Iterator[Finding]) -> Finding:
+    (finding,) = findings
+    return finding
+
+
+def test_doctor_prints_a_line_for_everything(shipped: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    jetlab.doctor()
+    first, *lines, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("Looking at this machine")
+    subjects = [line.split()[1] for line in lines if line.startswith(("ok", "warning"))]
+    assert subjects == ["Python:", "packages:", "memory:", "data:", "device:", "training:"]
+    assert last == "Ready."
+
+
+def test_one_broken_thing_makes_the_report_fail(
+    shipped: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    findings = [Finding("ok", "a", "fine"), Finding("warning", "b", "poor", "get more")]
+    monkeypatch.setattr(diagnosis, "examine", lambda: iter(findings))
+    assert diagnosis.report() is True
+    assert capsys.readouterr().out.endswith(
+        "ok       a: fine\nwarning  b: poor\n         what to do: get more\nReady.\n"
+    )
+    findings.insert(0, Finding("broken", "c", "gone", "restore it"))
+    assert diagnosis.report() is False
+    assert "broken   c: gone\n         what to do: restore it\nok" in capsys.readouterr().out
+
+
+def test_a_check_that_fails_is_a_finding_and_the_others_go_on(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> str:
+        raise ImportError("libcudart.so.12 is missing")
+
+    monkeypatch.setattr(training, "device", fail)
+    found = {finding.subject: finding for finding in diagnosis.examine()}
+    assert found["device"].status == "broken"
+    assert found["device"].found == "ImportError: libcudart.so.12 is missing"
+    assert found["device"].remedy
+    assert found["data"].status == "ok"
+
+
+def test_intact_data(shipped: Path) -> None:
+    assert only(diagnosis._data()) == Finding("ok", "data", "jets.root intact, 0.0 MB")
+
+
+def test_altered_data(shipped: Path) -> None:
+    (shipped / "jets.root").write_bytes(b"jest")
+    finding = only(diagnosis._data())
+    assert finding.status == "broken"
+    assert str(shipped / "jets.root") in finding.found
+    assert "git restore data" in finding.remedy
+
+
+@pytest.mark.parametrize("name", ["jets.root", diagnosis.CHECKSUMS])
+def test_missing_data(name: str, shipped: Path) -> None:
+    (shipped / name).unlink()
+    finding = only(diagnosis._data())
+    assert finding.status == "broken"
+    assert finding.found == f"{shipped / name} is missing"
+
+
+def test_the_data_that_ships_is_intact() -> None:
+    assert {finding.status for finding in diagnosis._data()} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("free", "limit", "status", "found"),
+    [
+        (8 * GIGABYTE, None, "ok", "8.0 GB available"),
+        (8 * GIGABYTE, 3 * GIGABYTE, "ok", "3.0 GB available"),
+        (8 * GIGABYTE, 1 * GIGABYTE, "warning", "1.0 GB available; a lesson takes up to 2 GB"),
+        (GIGABYTE // 2, None, "warning", "0.5 GB available; a lesson takes up to 2 GB"),
+    ],
+)
+def test_memory(free: int, limit: int | None, status: str, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
+    monkeypatch.setattr(diagnosis, "_container_memory", lambda group: limit)
+    finding = only(diagnosis._memory())
+    assert (finding.status, finding.found) == (status, found)
+    assert bool(finding.remedy) == (status == "warning")
+
+
+def test_container_memory(tmp_path: Path) -> None:
+    assert diagnosis._container_memory(tmp_path) is None
+    (tmp_path / "memory.max").write_text("max\n")
+    assert diagnosis._container_memory(tmp_path) is None
+    (tmp_path / "memory.max").write_text("2000\n")
+    (tmp_path / "memory.current").write_text("1500\n")
+    (tmp_path / "memory.stat").write_text("anon 900\ninactive_file 400\nactive_file 200\n")
+    assert diagnosis._container_memory(tmp_path) == 900
+
+
+def test_device_without_and_with_a_remark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "device", lambda: "GPU NVIDIA T4, 16 GB")
+    assert only(diagnosis._device()) == Finding("ok", "device", "GPU NVIDIA T4, 16 GB")
+    monkeypatch.setattr(training, "device", lambda: "CPU, 2 cores (a GPU is here, but no CUDA: install it)")
+    remedy = "a GPU is here, but no CUDA: install it"
+    assert only(diagnosis._device()) == Finding("warning", "device", "CPU, 2 cores", remedy)
+
+
+def test_packages_as_they_are() -> None:
+    finding = only(diagnosis._packages())
+    assert finding.status == "ok"
+    assert finding.found.startswith(f"jetlab {jetlab.__version__}, tensorflow 2.")
+    assert "keras 3." in finding.found
+
+
+def test_packages_missing_or_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"keras": "3.12.0", "uproot": None, "tensorflow": "2.20.0"}
+    monkeypatch.setattr(diagnosis, "_version", lambda name: versions.get(name, "9999"))
+    first = next(diagnosis._packages())
+    assert first.status == "broken"
+    assert first.found == "keras 3.12.0 is not >=3.13.2; uproot is missing"
+    assert first.remedy == diagnosis.INSTALL
+
+
+def test_no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diagnosis, "_version", lambda name: None if name == "tensorflow" else "9999")
+    assert Finding("broken", "packages", "tensorflow is missing", diagnosis.INSTALL) in list(diagnosis._packages())
+
+
+def test_the_training_step_really_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = []
+    run = training.run
+    monkeypatch.setattr(training, "run", lambda *given: results.append(run(*given)) or results[-1])
+    assert only(diagnosis._training()).status == "ok"
+    assert 0 < results[0].history["loss"][-1] < 2
+
+    halted = replace(results[0], history={"loss": []}, reason="nan", message="The loss became nan.")
+    monkeypatch.setattr(training, "run", lambda *given: halted)
+    assert only(diagnosis._training()).found == "The loss became nan."
+
+
+def test_asking_for_the_doctor_loads_no_tensorflow() -> None:
+    code = "import sys, jetlab; jetlab.doctor; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,107 @@
+import re
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import jetlab
+
+PIN = re.compile(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.!+]+)")
+HEAVY = {"tensorflow", "keras", "matplotlib", "awkward", "uproot", "sklearn", "ipywidgets", "pandas", "scipy"}
+WEIGH = """
+import sys, time
+start = time.perf_counter()
+import jetlab
+seconds, modules = time.perf_counter() - start, {name.partition(".")[0] for name in sys.modules}
+start = time.perf_counter()
+import numpy
+print(seconds / (time.perf_counter() - start), *modules)
+"""
+
+
+def pins(repository: Path) -> dict[str, str]:
+    lines = (repository / "constraints.txt").read_text().splitlines()
+    return {canonicalize_name(name): version for name, version in (PIN.fullmatch(line).groups() for line in lines)}
+
+
+@pytest.fixture(scope="module")
+def project(repository: Path) -> dict:
+    return tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+
+
+def test_import_is_quick_and_light() -> None:
+    ratios = []
+    for _ in range(3):
+        done = subprocess.run([sys.executable, "-c", WEIGH], capture_output=True, text=True, check=True)
+        ratio, *modules = done.stdout.split()
+        assert not HEAVY & set(modules)
+        ratios.append(float(ratio))
+    assert min(ratios) < 1  # of the time that numpy takes
+
+
+def test_submodules_load_when_asked_for() -> None:
+    assert jetlab.schema.RADIUS == 0.7
+    assert jetlab.config.RunConfig().layers == 3
+    assert {"config", "doctor", "io", "schema"} <= set(dir(jetlab))
+    with pytest.raises(AttributeError, match="module 'jetlab' has no attribute 'confg'"):
+        _ = jetlab.confg
+
+
+def test_version_is_said_once() -> None:
+    assert metadata.version("jetlab") == jetlab.__version__
+    assert str(Version(jetlab.__version__)) == jetlab.__version__
+
+
+def test_every_pin_is_plain_and_every_line_is_a_pin(repository: Path) -> None:
+    lines = (repository / "constraints.txt").read_text().splitlines()
+    assert [line for line in lines if not PIN.fullmatch(line)] == []
+    names = [canonicalize_name(line.partition("==")[0]) for line in lines]
+    assert len(names) == len(set(names)) > 100
+    assert "jetlab" not in names
+
+
+def test_every_direct_requirement_is_pinned_within_its_range(repository: Path, project: dict) -> None:
+    pinned = pins(repository)
+    extras = project["optional-dependencies"]
+    assert set(extras) == {"cpu", "gpu", "simulation", "test"}
+    for text in [*project["dependencies"], *(text for extra in extras.values() for text in extra)]:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)]), text
+
+
+def test_what_runs_here_is_what_is_pinned(repository: Path) -> None:
+    pinned = pins(repository)
+    for name in ("keras", "numpy", "awkward", "uproot", "jupyterlab", "ipykernel", "ipywidgets", "pythia8mc"):
+        assert metadata.version(name) == pinned[name], name
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.12.0", "3.13.0"])
+def test_every_pin_takes_every_python(python: str, repository: Path) -> None:
+    # Debian 12, say, has 3.11.2: a pin that wants 3.11.5 would end `make lab` there.
+    pinned = pins(repository)
+    installed = [metadata.distribution(name) for name in pinned if name != "tensorflow"]
+    refusing = [d.name for d in installed if python not in SpecifierSet(d.metadata.get("Requires-Python", ""))]
+    assert refusing == []
+
+
+def test_every_python_file_is_short(repository: Path) -> None:
+    lengths = {file: len(file.read_text().splitlines()) for file in (repository / "jetlab").rglob("*.py")}
+    assert {file.name: length for file, length in lengths.items() if length > 300} == {}
+
+
+def test_only_plots_and_panel_touch_pyplot_or_widgets(repository: Path) -> None:
+    pattern = re.compile(
+        r"^\s*(?:import|from)\s+(?:ipywidgets|matplotlib\.pyplot)|from matplotlib import .*pyplot", re.M
+    )
+    allowed = {"plots", "panel", "controls", "sliders", "tracking_panel"}
+    package = repository / "jetlab"
+    files = [file for file in package.rglob("*.py") if pattern.search(file.read_text())]
+    parts = [file.relative_to(package).with_suffix("").parts[0] for file in files]
+    assert [part for part in parts if part not in allowed] == []

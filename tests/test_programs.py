@@ -1,0 +1,292 @@
+"""Compiled epochs: the same numbers as Keras' own fit, kept between runs, chosen by network, no memory lost."""
+
+import dataclasses
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from jetlab import programs, training
+from jetlab.config import RunConfig
+from jetlab.training import Data, EpochEnd, Knobs
+
+layers = keras.layers
+CONFIG = RunConfig(batch_size=32, epochs=3, learning_rate=0.01, patience=0)
+
+
+def data(shape, n=150, n_validation=40):
+    rng = np.random.default_rng(0)
+    y = np.arange(n + n_validation) % 2
+    x = rng.normal(size=(n + n_validation, *shape)) + 0.5 * y.reshape(-1, *[1] * len(shape))
+    w = rng.uniform(0.2, 2, n + n_validation)
+    return Data(x[:n], y[:n], w[:n], x[n:], y[n:], w[n:])
+
+
+def dense():
+    inputs = layers.Input((6,))
+    x = layers.Dense(8, activation="relu", kernel_regularizer=keras.regularizers.L2(1e-3))(inputs)
+    x = layers.BatchNormalization()(x)
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+
+
+def maxout():
+    inputs = layers.Input((6,))
+    x = layers.Maximum()([layers.Dense(8)(inputs), layers.Dense(8)(inputs)])
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+
+
+def convolutional():
+    head = [layers.Flatten(), layers.Dense(1, activation="sigmoid")]
+    return keras.Sequential([layers.Input((9, 9, 1)), layers.Conv2D(4, 3), layers.MaxPooling2D(), *head])
+
+
+def recurrent():
+    x = [layers.Input((5, 3)), layers.Masking(), layers.LSTM(6, return_sequences=True), layers.LSTM(4)]
+    return keras.Sequential([*x, layers.Dense(1, activation="sigmoid")])
+
+
+def deep_sets():
+    inputs = layers.Input((5, 3))
+    x = layers.GlobalAveragePooling1D()(layers.Dense(8, activation="relu")(inputs))
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+
+
+NETWORKS = [dense, maxout, convolutional, recurrent, deep_sets]
+
+
+def fitted_by_keras(model, config, part):
+    """Loss of every batch, weights at the end: one `train_on_batch` each, in the order of `Data.order`."""
+    optimizer = keras.optimizers.get(
+        {"class_name": config.optimizer, "config": {"learning_rate": config.learning_rate}}
+    )
+    model.compile(
+        optimizer, loss="binary_crossentropy", weighted_metrics=[keras.metrics.BinaryAccuracy(name="accuracy")]
+    )
+    losses, accuracies, epochs = [], [], []
+    for epoch in range(1, config.epochs + 1):
+        shuffled = part.order(config.seed, epoch)
+        every = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: losses.append(logs["loss"]))
+        history = model.fit(
+            part.x_train[shuffled],
+            part.y_train[shuffled],
+            sample_weight=part.w_train[shuffled],
+            batch_size=config.batch_size,
+            shuffle=False,
+            callbacks=[every],
+            verbose=0,
+        ).history
+        epochs += history["loss"]
+        accuracies += history["accuracy"]
+    return losses, epochs, accuracies
+
+
+# XLA takes long to compile convolutions, and jetlab never asks for it on a CPU.
+CASES = [(network, xla) for network in NETWORKS for xla in (False, True) if not (xla and network is convolutional)]
+
+
+@pytest.mark.parametrize(("network", "xla"), CASES)
+def test_every_batch_has_the_loss_of_model_fit(monkeypatch, network, xla):
+    monkeypatch.setattr(programs, "wants_xla", lambda model, batch_size, steps: xla)
+    config = dataclasses.replace(CONFIG, epochs=2)
+    keras.utils.set_random_seed(3)
+    model, part = network(), data(network().input_shape[1:])
+    reference = keras.models.clone_model(model)
+    reference.set_weights(model.get_weights())
+    events = []
+    result = training.fit(model, config, part, events.append, knobs=Knobs(batches=1))
+    losses, epochs, accuracies = fitted_by_keras(reference, config, part)
+    assert [event.loss for event in events if isinstance(event, training.BatchEnd)] == pytest.approx(losses, rel=2e-5)
+    assert result.history["loss"] == pytest.approx(epochs, rel=2e-5)
+    assert result.history["accuracy"] == pytest.approx(accuracies, rel=1e-5)
+    if result.best_epoch == config.epochs:
+        for ours, theirs in zip(model.get_weights(), reference.get_weights(), strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+def test_slices_of_any_length_give_the_same_numbers(monkeypatch, xla):
+    monkeypatch.setattr(programs, "wants_xla", lambda model, batch_size, steps: xla)
+    monkeypatch.setattr(programs, "CHUNK_BYTES", 4 * 6 * 32 * 2)  # two batches
+    histories = []
+    for batches in (1, 3, None):
+        keras.utils.set_random_seed(3)
+        result = training.fit(maxout(), CONFIG, data((6,)), knobs=Knobs(batches=batches))
+        histories.append(result.history)
+    for history in histories[1:]:
+        for name in ("loss", "accuracy", "val_loss", "val_auc"):
+            assert history[name] == pytest.approx(histories[0][name], rel=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "nadam", "rmsprop", "sgd"])
+def test_other_optimizers_agree_too(optimizer):
+    config = dataclasses.replace(CONFIG, optimizer=optimizer, epochs=2)
+    keras.utils.set_random_seed(3)
+    model, part = maxout(), data((6,))
+    reference = keras.models.clone_model(model)
+    reference.set_weights(model.get_weights())
+    _, epochs, _ = fitted_by_keras(reference, config, part)
+    assert training.fit(model, config, part).history["loss"] == pytest.approx(epochs, rel=1e-4)
+
+
+def test_the_optimizer_is_up_to_date_at_every_event():
+    model, steps = maxout(), []
+
+    def on_event(event):
+        if isinstance(event, training.BatchEnd):
+            steps.append((int(model.optimizer.iterations.numpy()), 5 * (event.epoch - 1) + event.batch))
+
+    training.fit(model, CONFIG, data((6,)), on_event)
+    assert steps[-1] == (15, 15)
+    assert all(counted == expected for counted, expected in steps)
+
+
+def test_frozen_layers_stay():
+    model = maxout()
+    model.layers[1].trainable = False
+    before = model.layers[1].get_weights()
+    training.fit(model, CONFIG, data((6,)))
+    for kept, wanted in zip(model.layers[1].get_weights(), before, strict=True):
+        np.testing.assert_array_equal(kept, wanted)
+
+
+def test_dropout_drops_in_training_alone_and_differently_every_batch():
+    inputs = layers.Input((1,))
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.Dropout(0.5)(inputs)))
+    model.set_weights([np.array([[1.0]]), np.zeros(1)])
+    n = 64
+    part = Data(np.full((n, 1), 3.0), np.arange(n) % 2, None, np.full((2, 1), 3.0), np.array([0, 1]), None)
+    # Steps of no length: of the input 3, kept half of the time and then doubled, the loss is log(1 + e^-+6) or log 2.
+    config = dataclasses.replace(CONFIG, learning_rate=1e-12, batch_size=16)
+    losses = []
+    training.fit(model, config, part, lambda e: losses.append(getattr(e, "val_loss", e)), knobs=Knobs(batches=1))
+    batch_losses = [event.loss for event in losses if isinstance(event, training.BatchEnd)]
+    assert len({round(loss, 6) for loss in batch_losses}) > 6
+    mean = 0.5 * np.log(2) + 0.5 * np.mean(np.log1p(np.exp([-6.0, 6.0])))
+    assert np.mean(batch_losses[3::4]) == pytest.approx(mean, abs=0.5)
+    assert training.predict(model, part.x_train[:1])[0] == pytest.approx(1 / (1 + np.exp(-3)), rel=1e-5)
+
+
+def compiled(model):
+    model.compile("adam")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def test_a_program_is_kept_for_the_same_structure_only():
+    programs._idle.clear()
+    first = compiled(dense())
+    program = programs.take(first, (6,), 32, 100)
+    busy = programs.take(first, (6,), 32, 100)
+    assert busy is not program  # a training in another thread must not share its weights
+    programs.keep(program, first)
+    other_rate = dense()
+    other_rate.compile(keras.optimizers.Adam(0.5))
+    other_rate.optimizer.build(other_rate.trainable_variables)
+    assert programs.take(other_rate, (6,), 32, 100) is program
+    programs.keep(program, first)
+    assert programs.take(compiled(dense()), (6,), 64, 100) is not program
+    assert programs.take(compiled(maxout()), (6,), 32, 100) is not program
+    frozen = dense()
+    frozen.layers[1].trainable = False
+    assert programs.take(compiled(frozen), (6,), 32, 100) is not program
+    assert programs.take(compiled(dense()), (6,), 32, 100) is program
+
+
+def test_only_some_programs_are_kept():
+    programs._idle.clear()
+    model = compiled(maxout())
+    for size in range(1, programs.KEPT + 3):
+        programs.keep(programs.take(model, (6,), size, 10), model)
+    assert [program.batch_size for program in programs._idle.values()] == list(range(3, programs.KEPT + 3))
+
+
+class Twice(layers.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+def own_layer():
+    return keras.Sequential([layers.Input((6,)), Twice(), layers.Dense(1, activation="sigmoid")])
+
+
+def own_function():
+    def steep(x):
+        return keras.ops.sigmoid(3 * x)
+
+    return keras.Sequential([layers.Input((6,)), layers.Dense(1, activation=steep)])
+
+
+class Own(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.head = layers.Dense(1, activation="sigmoid")
+
+    def call(self, x, training=False):
+        return self.head(x)
+
+
+def own_model():
+    model = Own()
+    model(np.zeros((1, 6), "f4"))
+    return model
+
+
+@pytest.mark.parametrize("network", [own_layer, own_function, own_model])
+def test_own_code_trains_and_is_traced_every_time(network):
+    programs._idle.clear()
+    model, losses = network(), []
+    training.fit(model, CONFIG, data((6,)), lambda event: isinstance(event, EpochEnd) and losses.append(event.loss))
+    assert losses[-1] < losses[0]
+    assert not programs._idle
+
+
+def test_keeping_a_program_changes_nothing_that_is_random_afterwards():
+    draws = []
+    for _ in range(2):  # compiled the first time, kept the second
+        keras.utils.set_random_seed(5)
+        training.fit(maxout(), CONFIG, data((6,)))
+        draws.append(layers.Dense(3, name="next"))
+        draws[-1].build((None, 4))
+    np.testing.assert_array_equal(draws[0].get_weights()[0], draws[1].get_weights()[0])
+
+
+def test_what_xla_compiles():
+    assert programs.wants_xla(dense(), 128, programs.XLA_STEPS)
+    assert not programs.wants_xla(dense(), 128, programs.XLA_STEPS - 1)
+    assert programs.wants_xla(recurrent(), 128, 1)
+    assert programs.wants_xla(own_model(), 128, 10**6)
+    # 5 constituents with 8 numbers each
+    assert programs.wants_xla(deep_sets(), programs.XLA_WIDEST // 40, 10**6)
+    assert programs.wants_xla(deep_sets(), programs.XLA_WIDEST // 40 + 1, 10**6) == programs.on_gpu()
+    inputs = layers.Input((5, 3))
+    _, hidden, carry = layers.LSTM(4, return_state=True)(inputs)
+    assert programs.wants_xla(keras.Model(inputs, layers.Add()([hidden, carry])), 128, 1)
+    nested = keras.Sequential([layers.Input((9, 9, 1)), convolutional()])
+    for model in (convolutional(), nested):
+        assert programs.wants_xla(model, 1, 10**6) == programs.on_gpu()
+
+
+MEMORY = """
+import gc, psutil, numpy as np
+from jetlab import training
+from jetlab.config import RunConfig
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(2000, 4)), np.arange(2000) % 2
+part = training.Data(x, y, None, x, y, None)
+resident = psutil.Process().memory_info
+for run in range(13):
+    if run == 3:
+        gc.collect()
+        before = resident().rss
+    training.run(RunConfig(layers=2, nodes=32 + run, epochs=2, batch_size=10), part)
+gc.collect()
+print((resident().rss - before) / 2**20)
+"""
+
+
+def test_trainings_of_ever_new_structure_do_not_fill_the_memory():
+    done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 100  # MB for ten; the fit of Keras itself loses about as much

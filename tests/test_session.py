@@ -1,0 +1,201 @@
+"""The steering of a training: every command in every state, without widgets."""
+
+import random
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jetlab import session, training, worker
+from jetlab.config import RunConfig
+from jetlab.session import IDLE, PAUSED, RUNNING, Session
+
+LONG = RunConfig(inputs=("a", "b"), layers=1, nodes=4, batch_size=32, epochs=1000, patience=0)
+
+
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.01)
+
+
+class Seen:
+    """What a session told."""
+
+    def __init__(self):
+        self.events, self.ends, self.states = [], [], []
+
+    def epochs(self):
+        return [event for event in self.events if isinstance(event, training.EpochEnd)]
+
+
+@pytest.fixture
+def seen():
+    return Seen()
+
+
+@pytest.fixture
+def steered(seen):
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, 320)
+    part = (rng.normal(y[:, None], 1, (320, 2)), y, np.ones(320))
+    steered = Session(
+        training.Data(*part, *part),
+        lambda event, model: seen.events.append(event),
+        seen.ends.append,
+        seen.states.append,
+    )
+    yield steered
+    steered.stop()
+    wait_until(lambda: steered.state == IDLE)
+
+
+def test_train_stop(steered, seen):
+    steered.train(LONG)
+    wait_until(lambda: len(seen.epochs()) >= 2)
+    assert steered.state == RUNNING
+    steered.stop()
+    wait_until(lambda: steered.state == IDLE)
+    (result,) = seen.ends
+    assert result.reason == "stopped"
+    assert result.best_epoch >= 1
+    assert seen.states == [RUNNING, IDLE]
+
+
+def test_blocking_training_ends_by_itself(steered, seen):
+    steered.train(replace(LONG, epochs=3), blocking=True)
+    assert steered.state == IDLE
+    assert len(seen.epochs()) == 3
+    assert seen.ends[0].reason == "finished"
+
+
+def test_pause_holds_and_resume_goes_on_where_it_was(steered, seen):
+    steered.train(LONG)
+    wait_until(lambda: len(seen.epochs()) >= 1)
+    steered.pause()
+    wait_until(lambda: steered.state == PAUSED)
+    held = len(seen.events)
+    time.sleep(0.5)
+    assert len(seen.events) == held
+    steered.resume()
+    wait_until(lambda: len(seen.events) > held + 2)
+    epochs = [event.epoch for event in seen.epochs()]
+    assert epochs == list(range(1, len(epochs) + 1))
+
+
+def test_steps_of_a_batch_and_of_an_epoch(steered, seen):
+    steered.step(LONG, "batch")
+    wait_until(lambda: steered.state == PAUSED)
+    assert [event.batch for event in seen.events] == [1]
+    steered.step(LONG, "batch")
+    wait_until(lambda: len(seen.events) == 2 and steered.state == PAUSED)
+    assert seen.events[1].batch == 2
+    steered.step(LONG, "epoch")
+    wait_until(lambda: len(seen.epochs()) == 1 and steered.state == PAUSED)
+    steered.step(LONG, "epoch")
+    wait_until(lambda: len(seen.epochs()) == 2 and steered.state == PAUSED)
+    assert [event.epoch for event in seen.epochs()] == [1, 2]
+
+
+def test_stop_while_paused(steered, seen):
+    steered.step(LONG, "epoch")
+    wait_until(lambda: steered.state == PAUSED)
+    steered.stop()
+    wait_until(lambda: steered.state == IDLE)
+    assert seen.ends[0].reason == "stopped"
+
+
+def test_learning_rate_changes_on_the_fly(steered, seen):
+    for epoch in (1, 2, 3):
+        steered.step(LONG, "epoch")
+        wait_until(lambda epoch=epoch: len(seen.epochs()) == epoch and steered.state == PAUSED)
+        if epoch == 2:
+            assert not steered.change(replace(LONG, learning_rate=1e-7))
+    first, second, third = (event.val_loss for event in seen.epochs())
+    assert abs(third - second) < 0.01 * abs(second - first)
+
+
+def test_another_network_starts_at_the_end_of_the_epoch(steered, seen):
+    steered.train(LONG)
+    wait_until(lambda: len(seen.epochs()) >= 1)
+    assert steered.change(replace(LONG, nodes=8, epochs=2))
+    wait_until(lambda: steered.state == IDLE)
+    first, second = seen.ends
+    assert (first.config.nodes, first.reason) == (4, "stopped")
+    assert (second.config.nodes, second.reason) == (8, "finished")
+    assert len(second.history["loss"]) == 2
+
+
+def test_a_change_taken_back_changes_nothing(steered, seen):
+    steered.step(LONG, "epoch")
+    wait_until(lambda: steered.state == PAUSED)
+    assert steered.change(replace(LONG, nodes=8))
+    assert not steered.change(LONG)
+    steered.step(LONG, "epoch")
+    wait_until(lambda: len(seen.epochs()) == 2 and steered.state == PAUSED)
+    assert seen.ends == []
+
+
+def test_stop_forgets_a_change(steered, seen):
+    steered.step(LONG, "batch")
+    wait_until(lambda: steered.state == PAUSED)
+    steered.change(replace(LONG, nodes=8))
+    steered.stop()
+    wait_until(lambda: steered.state == IDLE)
+    assert len(seen.ends) == 1
+
+
+def test_commands_without_sense_do_nothing(steered, seen):
+    for command in (steered.pause, steered.resume, steered.stop):
+        command()
+        command()
+    assert not steered.change(LONG)
+    assert steered.state == IDLE
+    assert seen.states == []
+    with pytest.raises(ValueError, match="batch, epoch"):
+        steered.step(LONG, "jet")
+
+
+def test_a_failure_is_handed_over_and_the_next_training_works(steered, seen, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(session.training, "fit", lambda *args: (_ for _ in ()).throw(MemoryError("full")))
+        steered.train(LONG, blocking=True)
+    assert isinstance(seen.ends[0], MemoryError)
+    steered.train(replace(LONG, epochs=1), blocking=True)
+    assert seen.ends[1].reason == "finished"
+
+
+def test_two_sessions_do_not_train_at_once(steered):
+    gate = threading.Event()
+    job = worker.start(lambda: gate.wait(20), "Training elsewhere")
+    with pytest.raises(worker.BusyError, match="Training elsewhere"):
+        steered.train(LONG)
+    gate.set()
+    job.join(20)
+    assert steered.state == IDLE
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_order_of_commands_ends_idle(steered, seen, seed):
+    rng = random.Random(seed)
+    commands = [
+        lambda: steered.train(LONG),
+        steered.pause,
+        steered.resume,
+        lambda: steered.step(LONG, "batch"),
+        lambda: steered.step(LONG, "epoch"),
+        lambda: steered.change(replace(LONG, nodes=rng.randint(2, 9))),
+        steered.stop,
+    ]
+    for _ in range(30):
+        try:
+            rng.choice(commands)()
+        except worker.BusyError:
+            wait_until(lambda: worker._running is None or not worker._running.is_alive())
+        time.sleep(rng.random() * 0.05)
+    steered.stop()
+    wait_until(lambda: steered.state == IDLE)
+    assert not any(isinstance(end, Exception) for end in seen.ends)

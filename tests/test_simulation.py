@@ -1,0 +1,301 @@
+"""The simulation against closed forms, literal implementations and itself."""
+
+import awkward as ak
+import numpy as np
+import pytest
+
+from jetlab import io
+
+pytest.importorskip("pythia8mc", reason="the simulation extra is not installed")
+pytest.importorskip("fastjet", reason="the simulation extra is not installed")
+
+from jetlab.simulation import SimulationError, correction, detector, production, reconstruction, simulate_jets
+from jetlab.simulation.detector import CMS, Candidates
+from jetlab.simulation.generator import Collisions, Particles
+
+
+def particles(pid, pt, eta, phi, charge=0.0, event=None):
+    """Massless particles from the primary vertex, each in an event of its own unless told otherwise."""
+    n = len(pt)
+    zero = np.zeros(n)
+    event = np.arange(n) if event is None else np.asarray(event)
+    ones = np.ones(n)
+    return Particles(
+        event,
+        np.zeros(n, dtype=int),
+        (ones * pid).astype(int),
+        ones * charge,
+        np.asarray(pt, float),
+        ones * eta,
+        ones * phi,
+        np.asarray(pt) * np.cosh(eta),
+        zero,
+        zero,
+        zero,
+    )
+
+
+def candidates(pt, eta, phi, event=None):
+    """Massless neutral candidates."""
+    n = len(pt)
+    event = np.zeros(n, dtype=int) if event is None else np.asarray(event)
+    zero = np.zeros(n, dtype=int)
+    return Candidates(event, zero + 22, zero, np.asarray(pt, float), np.asarray(eta), np.asarray(phi), np.zeros(n))
+
+
+def test_hadronic_response_is_grooms_power_law():
+    energy = np.array([1.0, 10.0, 50.0, 300.0])
+    power = 1 - (1 - CMS.h_over_e) * energy ** (CMS.groom_power - 1)
+    assert detector.hadronic_response(energy) == pytest.approx(power / power[2])
+    assert detector.hadronic_response(energy)[2] == pytest.approx(1)
+    assert np.all(np.diff(detector.hadronic_response(energy)) > 0)
+
+
+@pytest.mark.parametrize("energy", [20.0, 200.0])
+def test_photons_have_the_resolution_of_the_ecal(energy):
+    rng = np.random.default_rng(1)
+    photons = particles(22, np.full(4000, energy), 0.0, rng.uniform(-3, 3, 4000))
+    found, tracks = detector.simulate(photons, np.zeros(4000), rng)
+    assert len(found.pt) == 4000
+    assert len(tracks["pt"]) == 0
+    assert set(found.pid) == {22}
+    stochastic, noise, constant = CMS.ecal_resolution
+    expected = np.sqrt(stochastic**2 / energy + (noise / energy) ** 2 + constant**2)
+    assert np.mean(found.pt) / energy == pytest.approx(1, abs=4 * expected / np.sqrt(4000))
+    assert np.std(found.pt) / energy == pytest.approx(expected, rel=0.06)
+
+
+def test_transition_region_loses_energy():
+    rng = np.random.default_rng(1)
+
+    def response(eta):
+        kaons = particles(130, np.full(2000, 50 / np.cosh(eta)), eta, 0.0)
+        return detector.simulate(kaons, np.zeros(2000), rng)[0].pt.mean() / (50 / np.cosh(eta))
+
+    assert response(0.5) == pytest.approx(1, abs=0.02)
+    assert response(CMS.gap_centre) < 0.6
+
+
+def test_pions_are_tracked_as_often_as_said_and_the_rest_becomes_neutral():
+    rng = np.random.default_rng(2)
+    n = 4000
+    pions = particles(211, np.full(n, 20.0), 0.2, rng.uniform(-3, 3, n), charge=1)
+    found, tracks = detector.simulate(pions, np.zeros(n), rng)
+    merging = 1 - CMS.core_loss * 20 / CMS.core_pt
+    efficiency = CMS.hadron_efficiency_barrel * merging
+    assert len(tracks["pt"]) / n == pytest.approx(efficiency, abs=4 * np.sqrt(efficiency * (1 - efficiency) / n))
+    charged = found.pid == 211
+    assert np.sum(charged) == len(tracks["pt"])
+    assert np.std(tracks["d0"] / tracks["d0err"]) == pytest.approx(1, rel=0.06)
+    untracked = np.setdiff1d(pions.event, tracks["event"])
+    assert np.isin(untracked, found.event[~charged]).mean() > 0.95
+
+
+def test_charged_pile_up_is_mostly_removed_and_neutral_is_not():
+    rng = np.random.default_rng(3)
+    n = 3000
+    pions = particles(211, np.full(n, 2.0), 0.2, rng.uniform(-3, 3, n), charge=1).with_(vertex=np.ones(n, dtype=int))
+    far = np.full(n, 50.0)  # mm: no chance of a merged vertex
+    found, tracks = detector.simulate(pions, far, rng)
+    kept = np.sum(found.pid == 211) / len(tracks["pt"])
+    assert kept == pytest.approx(1 - CMS.vertex_efficiency, abs=0.03)
+
+
+def test_displaced_decay_has_its_impact_parameter():
+    rng = np.random.default_rng(4)
+    n = 3000
+    # Produced at x = 0, y = 2 mm, flying along x: passes the vertex at 2 mm, positive in the convention of CMS dxy.
+    pions = particles(211, np.full(n, 20.0), 0.0, 0.0, charge=1).with_(y=np.full(n, 2.0))
+    _, tracks = detector.simulate(pions, np.zeros(n), rng)
+    assert np.mean(tracks["d0"]) == pytest.approx(2, abs=0.01)
+
+
+def test_bend_agrees_with_the_radius_of_curvature():
+    pion = particles(211, [1.0], 0.0, 0.0, charge=1)
+    # Chord L of a circle of radius R = pt / (0.3 B): the track enters the ECAL at the angle arcsin(L / 2R).
+    radius = 1.0 / (0.3 * CMS.field)
+    expected = -np.arcsin(CMS.ecal_radius / (2 * radius))
+    assert detector._phi_at_calorimeter(pion, CMS)[0] == pytest.approx(expected)
+
+
+def test_round_mantissa_keeps_the_relative_step():
+    values = np.random.default_rng(5).lognormal(2, 3, 1000) * np.array([1, -1] * 500)
+    rounded = detector.round_mantissa(values, 10)
+    assert np.max(np.abs(rounded / values - 1)) <= 2**-11
+    assert np.array_equal(detector.round_mantissa(rounded, 10), rounded)
+    assert np.array_equal(rounded.astype(np.float32), rounded)
+
+
+def test_area_of_a_lone_hard_particle_is_pi_r_squared():
+    n = 200
+    rng = np.random.default_rng(6)
+    lone = candidates(np.full(n, 300.0), rng.uniform(-1.5, 1.5, n), rng.uniform(-np.pi, np.pi, n), np.arange(n))
+    jets = reconstruction.cluster_jets(lone, n, 100, rng)
+    assert len(jets.table) == n
+    assert ak.mean(jets.table.area) == pytest.approx(np.pi * 0.7**2, rel=0.01)
+    assert ak.std(jets.table.area) < 0.05
+
+
+def test_jets_are_the_sum_of_their_constituents():
+    rng = np.random.default_rng(7)
+    n = 400
+    event = np.repeat(np.arange(10), n // 10)
+    soft = candidates(rng.exponential(20, n), rng.normal(0, 1, n), rng.uniform(-np.pi, np.pi, n), event)
+    jets = reconstruction.cluster_jets(soft, 10, 30, rng)
+    first = jets.constituents
+    px = ak.sum(ak.unflatten((soft.pt * np.cos(soft.phi))[ak.flatten(first)], ak.num(first)), axis=1)
+    py = ak.sum(ak.unflatten((soft.pt * np.sin(soft.phi))[ak.flatten(first)], ak.num(first)), axis=1)
+    assert np.hypot(px, py) == pytest.approx(ak.to_numpy(jets.table.pt))
+    same_event = event[ak.to_numpy(ak.flatten(first))] == np.repeat(jets.table.event, ak.num(first))
+    assert ak.all(same_event)
+
+
+def literal_soft_drop(vectors, zcut, beta, radius):
+    """Soft-drop mass by Cambridge/Aachen with a list of lists, as the paper says it (arXiv:1402.2657)."""
+
+    def rap_phi(p):
+        return 0.5 * np.log((p[3] + p[2]) / (p[3] - p[2])), np.arctan2(p[1], p[0])
+
+    def distance(a, b):
+        (ya, pa), (yb, pb) = rap_phi(a), rap_phi(b)
+        return np.hypot(ya - yb, (pa - pb + np.pi) % (2 * np.pi) - np.pi)
+
+    nodes = [(v, None) for v in vectors]
+    while len(nodes) > 1:
+        pairs = [(distance(nodes[i][0], nodes[j][0]), i, j) for i in range(len(nodes)) for j in range(i)]
+        _, i, j = min(pairs)
+        merged = (nodes[i][0] + nodes[j][0], (nodes[i], nodes[j]))
+        nodes = [n for k, n in enumerate(nodes) if k not in (i, j)] + [merged]
+    node = nodes[0]
+    while node[1] is not None:
+        a, b = sorted(node[1], key=lambda n: -np.hypot(*n[0][:2]))
+        pta, ptb = np.hypot(*a[0][:2]), np.hypot(*b[0][:2])
+        if ptb / (pta + ptb) > zcut * (distance(a[0], b[0]) / radius) ** beta:
+            break
+        node = a
+    p = node[0]
+    return np.sqrt(max(p[3] ** 2 - p[0] ** 2 - p[1] ** 2 - p[2] ** 2, 0))
+
+
+def test_soft_drop_mass_is_that_of_a_literal_implementation():
+    rng = np.random.default_rng(8)
+    n_events, per_event = 12, 14
+    event = np.repeat(np.arange(n_events), per_event)
+    n = len(event)
+    jet = candidates(rng.exponential(30, n) + 1, rng.normal(0, 0.15, n), rng.normal(0, 0.15, n), event)
+    jets = reconstruction.cluster_jets(jet, n_events, 100, rng)
+    vectors = reconstruction.four_vectors(jet.pt, jet.eta, jet.phi, jet.mass)
+    table = np.stack([ak.to_numpy(vectors[name]) for name in ("px", "py", "pz", "E")], axis=1)
+    for members, msd in zip(jets.constituents, jets.table.msd, strict=True):
+        expected = literal_soft_drop(list(table[ak.to_numpy(members)]), 0.1, 1.0, 0.7)
+        assert msd == pytest.approx(expected, rel=1e-6, abs=1e-4)
+
+
+def test_two_particles_have_no_tau2():
+    pair = candidates([150.0, 100.0], [0.0, 0.3], [0.0, 0.2])
+    jets = reconstruction.cluster_jets(pair, 1, 100, np.random.default_rng(9))
+    assert jets.table.tau21[0] == pytest.approx(0, abs=1e-6)
+    assert jets.table.msd[0] == pytest.approx(jet_mass(pair), rel=1e-6)
+
+
+def jet_mass(c):
+    px, py, pz = np.sum(c.pt * np.cos(c.phi)), np.sum(c.pt * np.sin(c.phi)), np.sum(c.pt * np.sinh(c.eta))
+    return np.sqrt(np.sum(c.pt * np.cosh(c.eta)) ** 2 - px**2 - py**2 - pz**2)
+
+
+def test_density_finds_a_uniform_field_under_a_hard_jet():
+    rng = np.random.default_rng(10)
+    n = 40_000
+    field = candidates(np.full(n, 0.01), rng.uniform(-2.5, 2.5, n), rng.uniform(-np.pi, np.pi, n))
+    field.pt[0] = 500.0
+    assert reconstruction.density(field, 1)[0] == pytest.approx(n * 0.01 / (5 * 2 * np.pi), rel=0.02)
+
+
+def test_hadronic_w_needs_both_quarks_inside_and_the_jet_near():
+    w = {
+        "event": np.array([0, 1, 2]),
+        "pt": np.full(3, 250.0),
+        "eta": np.array([0.0, 0.0, 0.0]),
+        "phi": np.array([3.1, 3.1, 3.1]),
+        "dr_quarks": np.array([0.5, 0.9, 0.5]),
+    }
+    collisions = Collisions(particles(22, [1.0, 1.0, 1.0, 1.0], 0.0, 0.0), np.zeros(4), w)
+    # Near across phi = pi; quarks too far apart; W too far away; an event without a W.
+    jets = ak.zip({"event": np.arange(4), "eta": np.zeros(4), "phi": np.array([-3.1, 3.1, 2.0, 3.1])})
+    assert reconstruction.is_hadronic_w(jets, collisions).tolist() == [True, False, False, False]
+
+
+def test_correction_inverts_a_known_response():
+    rng = np.random.default_rng(11)
+    n = 60_000
+    gen_pt, eta = rng.uniform(120, 700, n), rng.uniform(-2, 2, n)
+    rho, area = rng.uniform(3, 9, n), rng.normal(1.5, 0.05, n)
+
+    def response(pt):
+        return (0.85 + 0.02 * np.log(pt / 100)) * (1 - 0.1 * np.abs(eta) / 2)
+
+    pt_raw = gen_pt * response(gen_pt) * rng.normal(1, 0.06, n) + rho * area
+    derived = correction.Correction.derive(pt_raw=pt_raw, eta=eta, area=area, rho=rho, gen_pt=gen_pt)
+    pt = pt_raw * correction.offset_factor(pt_raw, area, rho)
+    corrected = pt * derived.factor(pt, eta) / gen_pt
+    for low, high in ((200, 300), (300, 400), (400, 550)):
+        for edge in (0.0, 0.5, 1.0, 1.5):
+            chosen = (gen_pt > low) & (gen_pt < high) & (np.abs(eta) > edge) & (np.abs(eta) < edge + 0.5)
+            assert np.median(corrected[chosen]) == pytest.approx(1, abs=0.006)
+
+
+def test_correction_needs_enough_jets():
+    few = np.full(20, 250.0)
+    with pytest.raises(correction.CalibrationError, match="simulate more jets"):
+        correction.Correction.derive(pt_raw=few, eta=few * 0, area=few * 0, rho=few * 0, gen_pt=few)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Chunks of a few events, and a fixed correction, for which so few jets could not give one."""
+    flat = correction.Correction(correction.ETA_EDGES, np.tile([0.0, 0.0, 1.05], (16, 1)), (100.0, 600.0))
+    monkeypatch.setattr(production, "EVENTS_PER_CHUNK", 25)
+    monkeypatch.setattr(production, "POOL_EVENTS", 40)
+    monkeypatch.setattr(production, "EXPECTED_JETS", {"ttbar": 8, "qcd": 12})
+    monkeypatch.setattr(production, "MIN_JETS", 10)
+    monkeypatch.setattr(production.merging, "derive_correction", lambda tasks, parts: flat)
+
+
+def test_same_seed_same_jets_whatever_the_workers_and_interruptions(small, tmp_path, monkeypatch):
+    one = io.read(simulate_jets(24, seed=5, workers=1, output=tmp_path / "one.root"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(production.merging, "merge", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            simulate_jets(24, seed=5, workers=2, output=tmp_path / "two.root")
+    assert not (tmp_path / "two.root").exists()
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "two.root.parts").iterdir()}
+    lost = next(path for path in parts if path.name.startswith("qcd"))
+    lost.unlink()
+    rewritten = []
+    with monkeypatch.context() as patch:
+        patch.setattr(production.shutil, "rmtree", lambda folder: rewritten.extend(folder.iterdir()))
+        two = io.read(simulate_jets(24, seed=5, workers=2, output=tmp_path / "two.root"))
+    changed = {path for path in rewritten if path.suffix == ".npz" and path.stat().st_mtime_ns != parts[path]}
+    assert changed == {lost}
+
+    assert len(one) >= 24
+    assert len(one) == len(two)
+    for name in one.columns:
+        assert ak.array_equal(one.jets[name], two.jets[name]), name
+    assert ak.array_equal(one.tracks, two.tracks)
+    assert not (tmp_path / "one.root.parts").exists()
+
+
+def test_parts_of_another_run_are_refused(tmp_path):
+    production._parts_folder(tmp_path / "jets.root", seed=1)
+    production._parts_folder(tmp_path / "jets.root", seed=1)
+    with pytest.raises(SimulationError, match="delete that folder"):
+        production._parts_folder(tmp_path / "jets.root", seed=2)
+
+
+@pytest.mark.parametrize(("jets", "workers"), [(10, 1), (5000, 0)])
+def test_impossible_runs_are_refused(tmp_path, jets, workers):
+    with pytest.raises(SimulationError, match=r"--(jets|workers)"):
+        simulate_jets(jets, seed=1, workers=workers, output=tmp_path / "jets.root")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,392 @@
+"""Training: events, early stopping, stop, NaN, weights, seeds, bad data, the device line."""
+
+import dataclasses
+import subprocess
+import sys
+import threading
+import types
+
+import numpy as np
+import pytest
+
+from jetlab import backend, metrics, models, training
+from jetlab.config import RunConfig
+from jetlab.training import BatchEnd, Data, EpochEnd, Knobs, TrainEnd, TrainingError
+
+SMALL = RunConfig(layers=1, nodes=8, batch_size=50, epochs=3, learning_rate=0.01)
+
+
+def jets(n, seed, separation=1.5):
+    """Two normal inputs; the means of W and QCD differ in the first."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 2, n)
+    x = rng.normal(size=(n, 2))
+    x[:, 0] += separation * y
+    return x, y, None
+
+
+def data(n=400, n_validation=300, separation=1.5):
+    return Data(*jets(n, 0, separation), *jets(n_validation, 1, separation))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    events = []
+    return training.run(SMALL, data(), events.append), events
+
+
+def test_events_come_in_order(trained):
+    _, events = trained
+    batches = [event for event in events if isinstance(event, BatchEnd)]
+    epochs = [event for event in events if isinstance(event, EpochEnd)]
+    assert batches[0].batch == 1
+    places = [(event.epoch, event.batch) for event in batches]
+    assert places == sorted(set(places))
+    assert {(epoch, 8) for epoch in (1, 2, 3)} <= set(places)
+    assert all((event.epochs, event.batches) == (3, 8) for event in batches)
+    assert [event.epoch for event in epochs] == [1, 2, 3]
+    for event in epochs:
+        last = events[events.index(event) - 1]
+        assert (type(last), last.epoch, last.batch, last.loss) == (BatchEnd, event.epoch, 8, event.loss)
+    assert type(events[-1]) is TrainEnd
+    assert len(events) == len(batches) + len(epochs) + 1
+    assert all(event.jets_per_second > 0 and event.seconds > 0 for event in epochs)
+
+
+def test_result_is_what_the_events_said(trained):
+    result, events = trained
+    epochs = [event for event in events if isinstance(event, EpochEnd)]
+    assert tuple(result.history) == training.HISTORY
+    for name in ("loss", "val_loss", "val_auc", "seconds"):
+        assert result.history[name] == [getattr(event, name) for event in epochs]
+    end = events[-1]
+    assert (end.reason, end.best_epoch, end.device) == (result.reason, result.best_epoch, result.device)
+    assert (end.message, end.seconds, end.jets_per_second) == (result.message, result.seconds, result.jets_per_second)
+    assert result.reason == "finished"
+    assert result.message.startswith("All 3 epochs are done; the model has the weights of epoch")
+    assert result.config == SMALL
+
+
+def test_it_learns_and_history_belongs_to_the_weights(trained):
+    result, _ = trained
+    x, y, _ = jets(300, 1)
+    score = result.predict(x)
+    assert score.shape == (300,)
+    best = result.best_epoch - 1
+    assert result.history["val_auc"][best] == pytest.approx(metrics.auc(y, score), abs=1e-6)
+    assert result.history["val_accuracy"][best] == pytest.approx(metrics.accuracy(y, score), abs=1e-6)
+    assert metrics.auc(y, score) > 0.8
+    assert result.history["loss"][-1] < result.history["loss"][0]
+
+
+def test_same_seed_gives_the_identical_curve(trained):
+    result, _ = trained
+    runs = [training.run(SMALL, data())]
+    thread = threading.Thread(target=lambda: runs.append(training.run(SMALL, data())))
+    thread.start()
+    thread.join()
+    assert len(runs) == 2
+    for again in runs:
+        for name in training.HISTORY[:-1]:
+            assert again.history[name] == result.history[name]
+    other = training.run(RunConfig(**{**vars(SMALL), "seed": 2}), data())
+    assert other.history["loss"] != result.history["loss"]
+
+
+def test_dropout_is_seeded_too():
+    config = RunConfig(layers=1, nodes=8, dropout=0.5, batch_size=100, epochs=1)
+    assert training.run(config, data()).history["loss"] == training.run(config, data()).history["loss"]
+
+
+def test_validation_loss_is_keras_own():
+    x, y, _ = jets(300, 1)
+    weight = np.random.default_rng(2).uniform(0.1, 3, 300)
+    part = Data(*jets(200, 0), x, y, weight)
+    result = training.run(SMALL, part)
+    loss, accuracy = result.model.evaluate(
+        part.x_validation, part.y_validation, sample_weight=part.w_validation, verbose=0
+    )
+    best = result.best_epoch - 1
+    assert result.history["val_loss"][best] == pytest.approx(loss, rel=1e-5)
+    assert result.history["val_accuracy"][best] == pytest.approx(accuracy, rel=1e-5)
+
+
+def test_weights_decide_what_is_learnt():
+    # Without inputs that tell, the best score is the weighted fraction of W: 3 / (3 + 1).
+    n = 200
+    x, y = np.zeros((n, 1)), np.arange(n) % 2
+    weight = np.where(y == 1, 3e-4, 1e-4)
+    part = Data(x, y, weight, x, y, weight)
+    result = training.run(RunConfig(layers=0, batch_size=50, epochs=25, patience=0, learning_rate=0.05), part)
+    assert result.predict(x[:1])[0] == pytest.approx(0.75, abs=0.02)
+    assert result.history["val_loss"][result.best_epoch - 1] == pytest.approx(0.5623, abs=1e-3)  # entropy of 3 : 1
+
+
+def test_weights_are_scaled_to_mean_one_per_part():
+    x, y, _ = jets(100, 0)
+    part = Data(x, y, np.full(100, 1e-6), x, y, None)
+    np.testing.assert_allclose(part.w_train, 1, rtol=1e-6)
+    assert {value.dtype for value in vars(part).values()} == {np.dtype("f4")}
+
+
+def overfitting():
+    """Labels at random: the validation loss soon rises while the training loss falls."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(200, 10))
+    return Data(x[:100], np.arange(100) % 2, None, x[100:], np.arange(100) % 2, None)
+
+
+def test_saturation_stops_and_restores_the_best_weights():
+    part = overfitting()
+    config = RunConfig(layers=1, nodes=64, batch_size=20, epochs=60, patience=3, learning_rate=0.01)
+    result = training.run(config, part)
+    losses = result.history["val_loss"]
+    assert result.reason == "saturated"
+    assert len(losses) == result.best_epoch + 3 < 60
+    assert result.best_epoch == np.argmin(losses) + 1
+    assert metrics.auc(part.y_validation, result.predict(part.x_validation)) == pytest.approx(
+        result.history["val_auc"][result.best_epoch - 1], abs=1e-6
+    )
+
+
+def test_best_weights_also_when_the_epochs_run_out():
+    part = overfitting()
+    config = RunConfig(layers=1, nodes=64, batch_size=20, epochs=8, patience=0, learning_rate=0.05)
+    result = training.run(config, part)
+    assert result.reason == "finished"
+    assert len(result.history["val_loss"]) == 8
+    assert result.best_epoch < 8
+    loss = result.model.evaluate(part.x_validation, part.y_validation, verbose=0)[0]
+    assert loss == pytest.approx(min(result.history["val_loss"]), rel=1e-5)
+
+
+def test_stop_acts_at_the_batch_and_leaves_the_best_so_far():
+    stop, events = threading.Event(), []
+
+    def on_event(event):
+        events.append(event)
+        if isinstance(event, BatchEnd) and (event.epoch, event.batch) == (2, 3):
+            stop.set()
+
+    part = data()
+    result = training.run(SMALL, part, on_event, stop, Knobs(batches=1))
+    assert result.reason == "stopped"
+    assert result.message == "Stopped in batch 3 of epoch 2; the model has the weights of epoch 1, the best."
+    assert [type(event) for event in events[-2:]] == [BatchEnd, TrainEnd]
+    assert (events[-2].epoch, events[-2].batch) == (2, 3)
+    assert (result.best_epoch, len(result.history["val_auc"])) == (1, 1)
+    auc = metrics.auc(part.y_validation, result.predict(part.x_validation))
+    assert auc == pytest.approx(result.history["val_auc"][0], abs=1e-6)
+
+
+def test_knobs_step_through_the_batches():
+    events = []
+    training.run(SMALL, data(), events.append, knobs=Knobs(batches=1))
+    places = [(event.epoch, event.batch) for event in events if isinstance(event, BatchEnd)]
+    assert places == [(epoch, batch) for epoch in (1, 2, 3) for batch in range(1, 9)]
+
+
+def test_knobs_change_the_learning_rate_while_it_trains():
+    knobs, losses = Knobs(batches=4), []
+
+    def on_event(event):
+        if isinstance(event, EpochEnd):
+            losses.append(event.loss)
+            # A step of no length: from here on the weights stay, and every epoch has the same loss.
+            knobs.learning_rate = 1e-30
+
+    config = dataclasses.replace(SMALL, epochs=4)
+    result = training.run(config, data(), on_event, knobs=knobs)
+    assert losses[1] < losses[0] - 1e-3
+    assert losses[2:] == pytest.approx([losses[1]] * 2, rel=1e-5)
+    assert result.model.optimizer.learning_rate.numpy() == np.float32(1e-30)
+
+
+def test_a_slice_takes_a_fraction_of_a_second(monkeypatch):
+    clock, per_batch = [0.0], 0.001
+    monkeypatch.setattr(training, "time", types.SimpleNamespace(perf_counter=lambda: clock[0]))
+    real = training.programs.Program.train
+
+    def timed(*args):
+        done = real(*args)
+        clock[0] += done.batches * per_batch
+        return done
+
+    monkeypatch.setattr(training.programs.Program, "train", timed)
+    config = RunConfig(layers=1, nodes=4, batch_size=1, epochs=1)
+    rng = np.random.default_rng(0)
+    x, y, events = rng.normal(size=(1000, 2)), np.arange(1000) % 2, []
+    training.run(config, Data(x, y, None, x[:9], y[:9], None), events.append)
+    lengths = np.diff([0, *(event.batch for event in events if isinstance(event, BatchEnd))])
+    assert lengths[:2].tolist() == [1, 1]
+    assert lengths[2:-1] * per_batch == pytest.approx(training.SLICE_SECONDS, abs=2 * per_batch)
+    assert 0 < lengths[-1] * per_batch <= training.SLICE_SECONDS
+
+
+def test_stop_before_the_first_epoch_ended_leaves_a_usable_model():
+    stop = threading.Event()
+    stop.set()
+    part = data()
+    model = models.build(SMALL, 2)
+    before = model.get_weights()
+    result = training.fit(model, SMALL, part, stop=stop)
+    assert (result.reason, result.best_epoch, result.jets_per_second) == ("stopped", 0, 0.0)
+    assert result.history["loss"] == []
+    assert np.isfinite(result.predict(part.x_validation)).all()
+    assert any((a != b).any() for a, b in zip(before, result.model.get_weights(), strict=True))
+
+
+def test_stop_works_from_another_thread():
+    stop, first = threading.Event(), threading.Event()
+    results = []
+    config = RunConfig(layers=1, nodes=4, batch_size=1, epochs=1000, patience=0)
+
+    def worker():
+        results.append(training.run(config, data(), lambda event: first.set(), stop))
+
+    thread = threading.Thread(target=worker)
+    thread.start()
+    assert first.wait(60)
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert results[0].reason == "stopped"
+
+
+def test_nan_loss_stops_with_a_remedy_and_restores_the_first_weights():
+    part, model, events = data(), models.build(SMALL, 2), []
+    first = model.get_weights()
+
+    def poison(event):
+        events.append(event)
+        if isinstance(event, BatchEnd):
+            model.set_weights([np.full_like(weight, np.nan) for weight in first])
+
+    result = training.fit(model, SMALL, part, poison)
+    assert [type(event) for event in events] == [BatchEnd, BatchEnd, TrainEnd]
+    assert (result.reason, result.best_epoch) == ("nan", 0)
+    assert "loss became nan in batch 2 of epoch 1: lower the learning rate (now 0.01)" in result.message
+    for kept, wanted in zip(result.model.get_weights(), first, strict=True):
+        np.testing.assert_array_equal(kept, wanted)
+
+
+def test_nan_keeps_the_best_weights_of_the_epochs_before():
+    part, model = data(), models.build(SMALL, 2)
+
+    def poison(event):
+        if isinstance(event, EpochEnd) and event.epoch == 1:
+            model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
+
+    result = training.fit(model, SMALL, part, poison)
+    assert (result.reason, result.best_epoch) == ("nan", 1)
+    assert "epoch 2" in result.message
+    assert np.isfinite(result.predict(part.x_validation)).all()
+
+
+def test_an_error_in_a_subscriber_is_not_swallowed():
+    def broken(event):
+        raise RuntimeError("a plot broke")
+
+    with pytest.raises(RuntimeError, match="a plot broke"):
+        training.run(SMALL, data(), broken)
+
+
+def test_train_size_takes_the_first_of_a_seeded_permutation():
+    part = data(400)
+    small, large = part.first(50, seed=1), part.first(80, seed=1)
+    np.testing.assert_array_equal(large.x_train[:50], small.x_train)
+    assert not np.array_equal(part.x_train[:50], small.x_train)
+    assert not np.array_equal(part.first(50, seed=2).x_train, small.x_train)
+    assert part.first(None, 1) is part
+    assert part.first(4000, 1) is part
+    np.testing.assert_array_equal(small.x_validation, part.x_validation)
+    events = []
+    training.run(RunConfig(layers=0, batch_size=20, epochs=1, train_size=50), part, events.append)
+    assert {event.batches for event in events if isinstance(event, BatchEnd)} == {3}
+    assert [event.batch for event in events if isinstance(event, BatchEnd)][-1] == 3
+
+
+def test_batches_larger_than_the_sample():
+    events = []
+    training.run(RunConfig(layers=0, batch_size=4096, epochs=1), data(100), events.append)
+    assert [type(event) for event in events] == [BatchEnd, EpochEnd, TrainEnd]
+
+
+def test_no_hidden_layer_reaches_the_best_possible_auc():
+    part = data(2000, 3000)
+    result = training.run(RunConfig(layers=0, batch_size=64, epochs=5, learning_rate=0.05), part)
+    best = metrics.auc(part.y_validation, part.x_validation[:, 0])
+    assert max(result.history["val_auc"]) == pytest.approx(best, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x_train": np.zeros((3, 2))}, r"train part has inputs \(3, 2\), labels \(4,\)"),
+        ({"x_train": np.zeros(4)}, "one row per jet"),
+        ({"w_validation": np.ones(3)}, r"validation part .* weights \(3,\)"),
+        ({"x_validation": np.array([[0.0], [np.nan], [1.0], [np.inf]])}, "2 of 4 validation jets"),
+        ({"y_train": np.array([0, 1, 2, 3])}, "train labels must be 1"),
+        ({"y_train": np.ones(4)}, "train part has no QCD jet"),
+        ({"y_validation": np.zeros(4)}, "validation part has no W jet"),
+        ({"w_train": np.array([1.0, -1.0, 1.0, 1.0])}, "train weights must be finite and not negative"),
+        ({"w_train": np.array([0.0, 1.0, 0.0, 1.0])}, "no QCD jet with a weight"),
+    ],
+)
+def test_bad_data_says_what_is_wrong(change, message):
+    x, y = np.zeros((4, 1)), np.array([0, 1, 0, 1])
+    good = {"x_train": x, "y_train": y, "w_train": None, "x_validation": x, "y_validation": y, "w_validation": None}
+    Data(**good)
+    with pytest.raises(TrainingError, match=message):
+        Data(**{**good, **change})
+
+
+def test_device_names_the_cpu_or_gpu(trained):
+    result, _ = trained
+    assert result.device == training.device()
+    assert training.device().startswith(("CPU, ", "GPU "))
+
+
+def test_device_says_where_a_gpu_cannot_be_used(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    monkeypatch.setattr(backend.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    line = backend.device.__wrapped__()
+    assert line.startswith(f"CPU, {backend.cores()} core")
+    assert "TensorFlow finds no CUDA" in line
+
+
+@pytest.mark.parametrize("in_use", [False, True])
+def test_device_sets_memory_growth_and_names_the_gpu(monkeypatch, in_use):
+    import tensorflow as tf
+
+    grown = []
+
+    def grow(gpu, value):
+        if in_use:
+            raise RuntimeError("Physical devices cannot be modified after being initialized")
+        grown.append((gpu, value))
+
+    answer = subprocess.CompletedProcess([], 0, stdout="40960\n")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["first", "second"])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", grow)
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"device_name": "NVIDIA A100"})
+    monkeypatch.setattr(backend.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(backend.subprocess, "run", lambda *args, **options: answer)
+    line = backend.device.__wrapped__()
+    assert line.startswith("GPU NVIDIA A100, 40 GB")
+    assert ("restart the kernel" in line) == in_use
+    assert grown == ([] if in_use else [("first", True), ("second", True)])
+
+
+def test_memory_growth_comes_before_any_operation():
+    code = (
+        "from jetlab import training\n"
+        "assert training.device().startswith(('CPU', 'GPU'))\n"
+        "from tensorflow.python.eager import context\n"
+        "assert not context.context()._initialized\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
