@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
-# Read by TensorFlow's C++ code when it is loaded: only errors are worth a line in a lesson.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Read by TensorFlow's C++ code when it is loaded. What goes wrong raises an exception; the rest is chatter in a lesson.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _IMPORT_CHATTER = (b"before absl::InitializeLog()", b"oneDNN custom operations are on")
 

@@ -9,10 +9,36 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-MODELS = ("dense",)
+_CONSTITUENT = ("log_pt", "log_pt_gev", "deta", "dphi", "dr", "charge", "id_class")
+#: Model -> what it takes where `inputs` is left empty: columns of the schema, image channels, constituent features.
+INPUTS = {
+    "dense": ("jet_pt_ak7", "jet_msd_ak7", "jet_tau21_ak7", "jet_ncand_ak7"),
+    "cnn": ("all",),
+    "lstm": _CONSTITUENT,
+    "gru": _CONSTITUENT,
+    "deep_sets": _CONSTITUENT,
+}
+MODELS = tuple(INPUTS)
+#: Model -> fields in which its standard run differs from the defaults below; found on validation jets.
+STANDARD: dict[str, dict[str, Any]] = {
+    "dense": {},
+    "cnn": {"layers": 2, "nodes": 16, "epochs": 10, "patience": 3},
+    "lstm": {"layers": 1, "nodes": 64, "learning_rate": 2e-3, "epochs": 15},
+    "gru": {"layers": 1, "nodes": 64, "learning_rate": 2e-3, "epochs": 15},
+    "deep_sets": {"layers": 2, "nodes": 64, "epochs": 15},
+}
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "leaky_relu", "linear")
 OPTIMIZERS = ("adam", "adamw", "nadam", "sgd", "rmsprop")
-CHOICES = {"model": MODELS, "activation": ACTIVATIONS, "optimizer": OPTIMIZERS}
+LOSSES = ("binary_crossentropy", "mse", "mae", "huber", "gaussian_nll")
+ORDERS = ("pt", "dr", "random")
+CHOICES = {
+    "model": MODELS,
+    "activation": ACTIVATIONS,
+    "optimizer": OPTIMIZERS,
+    "loss": LOSSES,
+    "order_by": ORDERS,
+    "pf_id": ("embedding", "one_hot"),
+}
 #: Allowed whole numbers, both ends included; sliders take their limits from here.
 INTEGERS = {
     "layers": (0, 6),
@@ -22,6 +48,8 @@ INTEGERS = {
     "patience": (0, 1000),
     "seed": (0, 2**32 - 1),
     "train_size": (2, 100_000_000),
+    "length": (1, 200),
+    "image_size": (4, 128),
 }
 
 
@@ -33,14 +61,17 @@ class ConfigError(ValueError):
 class RunConfig:
     """Everything that decides how a network is built and trained; changed copies come from `dataclasses.replace`.
 
-    Fields: `inputs` are columns of the jet schema, `layers` hidden layers of `nodes` each, `dropout` the fraction of
-    nodes dropped after each hidden layer, `batch_size` in jets, `patience` the epochs without a better validation
-    loss after which training is saturated (0: never stop early), `train_size` the number of training jets to use
-    (None: all). Raises ConfigError. Used in M2.
+    Fields: `inputs` are columns of the jet schema (dense), features of a constituent (lstm, gru, deep_sets) or
+    channels of an image (cnn), left empty those of INPUTS; `layers` hidden layers of `nodes` each (cnn: of filters,
+    doubled from layer to layer), `dropout` the fraction of nodes dropped after each hidden layer, `batch_size` in jets,
+    `patience` the epochs without a better validation loss after which training is saturated (0: never stop early),
+    `train_size` the number of training jets to use (None: all), `loss` what is made small. Of sequences: `length`
+    constituents are kept after ordering, `order_by` pt, dr or at random, `bidirectional` reads them both ways, and
+    `pf_id` says how the particle-flow class enters. Of images: `image_size` in pixels. Raises ConfigError. Used in M2.
     """
 
     model: str = "dense"
-    inputs: tuple[str, ...] = ("jet_pt_ak7", "jet_msd_ak7", "jet_tau21_ak7", "jet_ncand_ak7")
+    inputs: tuple[str, ...] = ()
     layers: int = 3
     nodes: int = 64
     activation: str = "relu"
@@ -52,12 +83,20 @@ class RunConfig:
     patience: int = 5
     seed: int = 1
     train_size: int | None = None
+    loss: str = "binary_crossentropy"
+    length: int = 50
+    order_by: str = "pt"
+    bidirectional: bool = False
+    pf_id: str = "embedding"
+    image_size: int = 25
 
     def __post_init__(self) -> None:
         """Check every field and store plain Python types, so that JSON gives back an equal object."""
         for name, choices in CHOICES.items():
             _choice(name, getattr(self, name), choices)
-        object.__setattr__(self, "inputs", _columns(self.inputs))
+        object.__setattr__(self, "inputs", _columns(self.inputs) or INPUTS[self.model])
+        if not isinstance(self.bidirectional, bool):
+            raise ConfigError(f"bidirectional is {self.bidirectional!r}; allowed are True and False.")
         for name, (low, high) in INTEGERS.items():
             value = getattr(self, name)
             if name == "train_size" and value is None:
@@ -71,6 +110,12 @@ class RunConfig:
             raise ConfigError(f"learning_rate is {rate!r}; allowed is a number above 0, at most 10.")
         object.__setattr__(self, "dropout", dropout)
         object.__setattr__(self, "learning_rate", rate)
+
+    @classmethod
+    def standard(cls, model: str, **changes: Any) -> "RunConfig":
+        """The run a lesson begins with for a `model`, less `changes`. Raises ConfigError. Used in M3, M4 and M5."""
+        _choice("model", model, MODELS)
+        return cls(model=model, **{**STANDARD[model], **changes})
 
     @property
     def label(self) -> str:
@@ -129,10 +174,10 @@ def _choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
 
 
 def _columns(value: Any) -> tuple[str, ...]:
-    allowed = "allowed is a list of one or more different column names."
+    allowed = "allowed is a list of different column names, or an empty one for the model's own."
     if isinstance(value, str) or not isinstance(value, list | tuple):
         raise ConfigError(f"inputs is {value!r}; {allowed}")
-    if not value or len(set(map(str, value))) < len(value) or not all(isinstance(name, str) and name for name in value):
+    if len(set(map(str, value))) < len(value) or not all(isinstance(name, str) and name for name in value):
         raise ConfigError(f"inputs is {list(value)!r}; {allowed}")
     return tuple(value)
 

@@ -82,8 +82,9 @@ def constituents(sample: JetSample, kind: str = "ak7pfcand") -> ak.Array:
     """Return candidates (kind "ak7pfcand") or matched tracks ("track") relative to their jet's axis.
 
     Returns a jagged record array, shape (n_jets, var), of pt [GeV], log_pt (log of pt over the jet's corrected pt),
-    deta, dphi (wrapped), dr, charge; and for candidates id_class: 0 is kept for padding, 1 charged hadron, 2 neutral
-    hadron, 3 photon, 4 electron, 5 muon, 6 anything else; for tracks d0 and dz [mm] over their uncertainties.
+    log_pt_gev (log of pt in GeV), deta, dphi (wrapped), dr, charge; and for candidates id_class: 0 is kept for
+    padding, 1 charged hadron, 2 neutral hadron, 3 photon, 4 electron, 5 muon, 6 anything else; for tracks d0 and dz
+    [mm] over their uncertainties.
 
     Raises:
         MissingColumnError: the sample has no such columns, as when tracks are not matched yet.
@@ -96,6 +97,7 @@ def constituents(sample: JetSample, kind: str = "ak7pfcand") -> ak.Array:
     columns = {
         "pt": pt,
         "log_pt": np.log(pt / sample["jet_pt_ak7"]),
+        "log_pt_gev": np.log(pt),
         "deta": deta,
         "dphi": dphi,
         "dr": np.hypot(deta, dphi),

@@ -1,45 +1,175 @@
-"""Networks as Keras models, built from a run configuration."""
+"""Networks as Keras models, built from a run configuration.
+
+All are uncompiled, take inputs as `jetlab.inputs` makes them, and end with the layer that the configured loss wants.
+Their first weights come from Keras' random state, which `jetlab.training.run` seeds.
+"""
 
 import itertools
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from jetlab import objectives
 from jetlab.backend import load_keras
 from jetlab.config import RunConfig
+from jetlab.parts import Shape
 
 if TYPE_CHECKING:
     import keras
 
+#: Numbers that stand for a particle-flow class, learnt by an `Embedding`; 7 classes with padding, see jets.id_class.
+EMBEDDING, N_CLASSES = 3, 7
+#: Nodes of the dense layer after the convolutions.
+HEAD_NODES = 64
+
 
 def dense(config: RunConfig, n_inputs: int) -> "keras.Model":
-    """Fully connected network: (n, n_inputs) scaled float32 numbers in, (n, 1) probability to be a W out.
+    """Fully connected network on (n, n_inputs) numbers; with no hidden layer it is logistic regression. Used in M2."""
+    keras = load_keras()
+    inputs = x = keras.layers.Input((n_inputs,), name="input")
+    for number in range(1, config.layers + 1):
+        x = keras.layers.Dense(config.nodes, activation=config.activation, name=f"hidden_{number}")(x)
+        x = _dropped(x, config, number)
+    return keras.Model(inputs, _output(x, config), name="dense")
 
-    Uncompiled; with no hidden layer it is logistic regression. The model's first weights come from Keras' random
-    state, which `jetlab.training.run` seeds. Used in M2.
+
+def cnn(config: RunConfig, image: tuple[int, ...]) -> "keras.Model":
+    """Convolutions of 3 x 3 pixels, each followed by a pooling of 2 x 2, on (n, size, size, channels); then one layer.
+
+    The first has `nodes` filters, each further one twice as many (arXiv:1511.05190, 1701.08784). Used in M3.
     """
     keras = load_keras()
-    layers = keras.layers
-    inputs = layers.Input((n_inputs,), name="input")
-    x = inputs
-    for number in range(1, config.layers + 1):
-        x = layers.Dense(config.nodes, activation=config.activation, name=f"hidden_{number}")(x)
-        if config.dropout > 0:
-            x = layers.Dropout(config.dropout, name=f"dropout_{number}")(x)
-    output = layers.Dense(1, activation="sigmoid", name="output")(x)
-    return keras.Model(inputs, output, name="dense")
+    inputs = x = keras.layers.Input(image, name="image")
+    for number, filters, pooled in _convolutions(config, image):
+        x = keras.layers.Conv2D(filters, 3, padding="same", activation=config.activation, name=f"convolution_{number}")(
+            x
+        )
+        if pooled:
+            x = keras.layers.MaxPooling2D(name=f"pooling_{number}")(x)
+        x = _dropped(x, config, number)
+    x = keras.layers.Flatten(name="flatten")(x)
+    x = keras.layers.Dense(HEAD_NODES, activation=config.activation, name="head")(x)
+    return keras.Model(inputs, _output(x, config), name="cnn")
 
 
-def build(config: RunConfig, input_shape: int | tuple[int, ...]) -> "keras.Model":
-    """Build the model that `config.model` names, for one jet of that shape (without the batch). Used in M2."""
-    shape = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
-    if len(shape) != 1:
-        raise ValueError(f"A dense network takes a row of numbers per jet, not shape {shape}; flatten it first.")
-    return dense(config, shape[0])
+def recurrent(config: RunConfig, row: Shape) -> "keras.Model":
+    """LSTM or GRU layers on (n, length, features), and (n, length) classes; padding is masked.
 
-
-def count_parameters(config: RunConfig, n_inputs: int | None = None) -> int:
-    """Count the weights `dense` will have, without building it, so that a slider can show it at once.
-
-    `n_inputs` is the length of `config.inputs` where it is not given. Used in M2.
+    Every layer but the last hands on its whole sequence (doi:10.1162/neco.1997.9.8.1735, arXiv:1406.1078). Used in M4.
     """
-    widths = [len(config.inputs) if n_inputs is None else n_inputs, *[config.nodes] * config.layers, 1]
-    return sum((before + 1) * after for before, after in itertools.pairwise(widths))
+    keras = load_keras()
+    cell = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[config.model]
+    inputs, x = _constituents(row)
+    for number in range(1, config.layers + 1):
+        layer = cell(config.nodes, return_sequences=number < config.layers, name=f"{config.model}_{number}")
+        if config.bidirectional:
+            layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
+        x = _dropped(layer(x), config, number)
+    if config.layers == 0:
+        x = keras.layers.GlobalAveragePooling1D(name="mean")(x)
+    return keras.Model(inputs, _output(x, config), name=config.model)
+
+
+def deep_sets(config: RunConfig, row: Shape) -> "keras.Model":
+    """Particle-flow network: the same layers for each constituent, their sum, and layers after it (arXiv:1810.05165).
+
+    Takes (n, length, features), and (n, length) classes; it does not know the order of the constituents. Used in M5.
+    """
+    keras = load_keras()
+    inputs, x = _constituents(row)
+    for number in range(1, config.layers + 1):
+        x = keras.layers.Dense(config.nodes, activation=config.activation, name=f"each_{number}")(x)
+    # The mean over all places, padding included, is the sum over constituents in a handy unit.
+    features = inputs[0] if isinstance(inputs, list) else inputs
+    present = keras.ops.any(keras.ops.not_equal(features, 0.0), axis=-1, keepdims=True)
+    x = keras.ops.mean(x * keras.ops.cast(present, "float32"), axis=1)
+    for number in range(1, config.layers + 1):
+        x = keras.layers.Dense(config.nodes, activation=config.activation, name=f"hidden_{number}")(x)
+        x = _dropped(x, config, number)
+    return keras.Model(inputs, _output(x, config), name="deep_sets")
+
+
+def build(config: RunConfig, row: int | Shape) -> "keras.Model":
+    """Build the model that `config.model` names, for one jet of that shape (without the batch). Used in M2.
+
+    Raises ValueError for a shape that the model cannot take.
+    """
+    shapes = _shapes(row)
+    wanted, what, make = _BUILDERS[config.model]
+    if tuple(map(len, shapes)) not in wanted:
+        raise ValueError(f"A {config.model} network takes {what} per jet, not shape {row}; see jetlab.inputs.prepare.")
+    return make(config, shapes[0] if len(shapes) == 1 else shapes)
+
+
+def count_parameters(config: RunConfig, row: int | Shape | None = None) -> int:
+    """Count the weights that `build` would make, without making them, so that a slider can show it at once.
+
+    `row` is the shape of one jet's inputs, by default that of as many numbers as the configuration has inputs. Used in
+    M2.
+    """
+    shapes = _shapes(len(config.inputs) if row is None else row)
+    n, total = shapes[0][-1], 0
+    if config.model == "cnn":
+        side = shapes[0][0]
+        for _, filters, pooled in _convolutions(config, shapes[0]):
+            total, n, side = total + (9 * n + 1) * filters, filters, side // 2 if pooled else side
+        widths = [side**2 * n, HEAD_NODES]
+    else:
+        if len(shapes) == 2:
+            total, n = N_CLASSES * EMBEDDING, n + EMBEDDING
+        widths = [n]
+    if config.model in ("lstm", "gru"):
+        gates, biases = {"lstm": (4, 1), "gru": (3, 2)}[config.model]
+        ways = 2 if config.bidirectional else 1
+        for _ in range(config.layers):
+            total += ways * gates * config.nodes * (widths[-1] + config.nodes + biases)
+            widths = [ways * config.nodes]
+    elif config.model != "cnn":
+        widths += [config.nodes] * config.layers * (2 if config.model == "deep_sets" else 1)
+    widths.append(objectives.get(config.loss).outputs)
+    return total + sum((before + 1) * after for before, after in itertools.pairwise(widths))
+
+
+def _shapes(row: int | Shape) -> tuple[tuple[int, ...], ...]:
+    if isinstance(row, int):
+        return ((row,),)
+    return tuple(map(tuple, row)) if row and isinstance(row[0], tuple | list) else (tuple(row),)
+
+
+def _convolutions(config: RunConfig, image: tuple[int, ...]) -> list[tuple[int, int, bool]]:
+    """Number, filters and whether pooling follows, of each convolution: an image of one pixel row is not pooled."""
+    return [(i + 1, config.nodes << i, image[0] >> i >= 2) for i in range(config.layers)]
+
+
+def _constituents(row: Shape) -> tuple[Any, Any]:
+    """Inputs for constituents, and the masked sequence made of them: with an embedding where classes come apart."""
+    keras = load_keras()
+    shapes = _shapes(row)
+    features = keras.layers.Input(shapes[0], name="features")
+    x = keras.layers.Masking(name="mask")(features)
+    if len(shapes) == 1:
+        return features, x
+    classes = keras.layers.Input(shapes[1], name="id_class")
+    # Joined, a place counts as padding only where both say so.
+    embedded = keras.layers.Embedding(N_CLASSES, EMBEDDING, mask_zero=True, name="embedding")(classes)
+    return [features, classes], keras.layers.Concatenate(name="joined")([x, embedded])
+
+
+def _dropped(x: Any, config: RunConfig, number: int) -> Any:
+    if config.dropout == 0:
+        return x
+    return load_keras().layers.Dropout(config.dropout, name=f"dropout_{number}")(x)
+
+
+def _output(x: Any, config: RunConfig) -> Any:
+    objective = objectives.get(config.loss)
+    return load_keras().layers.Dense(objective.outputs, activation=objective.activation, name="output")(x)
+
+
+#: Model -> numbers of dimensions it takes, in words, and what builds it.
+_BUILDERS: dict[str, tuple[tuple[tuple[int, ...], ...], str, Callable[..., Any]]] = {
+    "dense": (((1,),), "a row of numbers", lambda config, row: dense(config, row[0])),
+    "cnn": (((3,),), "an image", cnn),
+    "lstm": (((2,), (2, 1)), "a sequence of constituents", recurrent),
+    "gru": (((2,), (2, 1)), "a sequence of constituents", recurrent),
+    "deep_sets": (((2,), (2, 1)), "a sequence of constituents", deep_sets),
+}

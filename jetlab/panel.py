@@ -154,9 +154,10 @@ class TrainingPanel:
         elif isinstance(event, training.EpochEnd):
             self._history["loss"].append(event.loss)
             self._history["val_loss"].append(event.val_loss)
+            auc = event.metrics["val_auc"]
             self._say(
                 f"Epoch <b>{event.epoch}</b> of {event.epochs} · loss {event.loss:.4f} · validation loss "
-                f"{event.val_loss:.4f} · validation AUC {event.val_auc:.4f} · {event.jets_per_second:,.0f} jets/s",
+                f"{event.val_loss:.4f} · validation AUC {auc:.4f} · {event.jets_per_second:,.0f} jets/s",
                 markup=True,
             )
             if held or now - self._last_drawn > MIN_SECONDS_BETWEEN_DRAWINGS:

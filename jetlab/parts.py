@@ -12,26 +12,33 @@ class TrainingError(ValueError):
     """Training cannot start; the message says what is wrong with the data and what to do."""
 
 
+#: Inputs of a network with one input, or of one with several, in their order.
+Inputs = NDArray[Any] | tuple[NDArray[Any], ...]
+Shape = tuple[int, ...] | tuple[tuple[int, ...], ...]
+
+
 @dataclass(frozen=True)
 class Data:
-    """Scaled inputs (n, n_inputs), labels (n,) 1 for W and 0 for QCD, and weights (n,) or None, of both parts.
+    """Scaled inputs (n, ...), labels (n,) 1 for W and 0 for QCD, and weights (n,) or None, of both parts.
 
-    Stored as float32, weights scaled to mean one in each part, so that one learning rate suits every sample. Raises
+    A network with several inputs takes a tuple of arrays as x. For `regression` the labels are any numbers. Stored as
+    float32, weights scaled to mean one in each part, so that one learning rate suits every sample. Raises
     TrainingError for lengths that disagree, values that are not finite, negative weights or an empty class. Used in M2.
     """
 
-    x_train: NDArray[Any]
+    x_train: Inputs
     y_train: NDArray[Any]
     w_train: NDArray[Any] | None
-    x_validation: NDArray[Any]
+    x_validation: Inputs
     y_validation: NDArray[Any]
     w_validation: NDArray[Any] | None
+    regression: bool = False
 
     def __post_init__(self) -> None:
         """Check and convert both parts."""
         for part in ("train", "validation"):
             names = [f"{letter}_{part}" for letter in "xyw"]
-            for name, values in zip(names, _checked(*(getattr(self, name) for name in names), part), strict=True):
+            for name, values in zip(names, self._checked(names, part), strict=True):
                 object.__setattr__(self, name, values)
 
     def first(self, size: int | None, seed: int) -> "Data":
@@ -39,32 +46,56 @@ class Data:
         if size is None or size >= len(self.y_train):
             return self
         kept = np.random.default_rng(seed).permutation(len(self.y_train))[:size]
-        return dataclasses.replace(self, **{f"{k}_train": getattr(self, f"{k}_train")[kept] for k in "xyw"})
+        return dataclasses.replace(self, **{f"{k}_train": rows(getattr(self, f"{k}_train"), kept) for k in "xyw"})
 
     def order(self, seed: int, epoch: int) -> NDArray[np.int32]:
         """Order in which an epoch, counted from 1, takes the training jets: the same again for the same seed."""
         return np.random.default_rng((seed, epoch)).permutation(len(self.y_train)).astype(np.int32)
 
+    def _checked(self, names: list[str], part: str) -> tuple[Any, ...]:
+        x, y, w = (getattr(self, name) for name in names)
+        several = isinstance(x, tuple | list)
+        inputs = [np.asarray(each, dtype=np.float32) for each in (x if several else [x])]
+        y = np.asarray(y, dtype=np.float32)
+        w = np.ones(y.shape) if w is None else np.asarray(w, dtype=np.float64)
+        if y.ndim != 1 or w.shape != y.shape or any(each.ndim < 2 or len(each) != len(y) for each in inputs):
+            raise TrainingError(
+                f"The {part} part has inputs {', '.join(str(each.shape) for each in inputs)}, labels {y.shape} and "
+                f"weights {w.shape}; give x (n, n_inputs), y (n,) and w (n,) or None, one row per jet."
+            )
+        for each in inputs:
+            if bad := int(np.sum(~np.isfinite(each.reshape(len(each), -1)).all(axis=1))):
+                raise TrainingError(
+                    f"{bad} of {len(y)} {part} jets have inputs that are NaN or infinite; mask them or fix the inputs."
+                )
+        if not np.isfinite(w).all() or (w < 0).any():
+            raise TrainingError(f"The {part} weights must be finite and not negative; check the weights.")
+        _check_targets(y, w, part) if self.regression else _check_classes(y, w, part)
+        return tuple(inputs) if several else inputs[0], y, (w / w.mean()).astype(np.float32)
 
-def _checked(x: Any, y: Any, w: Any, part: str) -> tuple[NDArray[np.float32], ...]:
-    x, y = np.asarray(x, dtype=np.float32), np.asarray(y, dtype=np.float32)
-    w = np.ones(y.shape) if w is None else np.asarray(w, dtype=np.float64)
-    if x.ndim < 2 or y.ndim != 1 or not len(x) == len(y) == len(w) or w.ndim != 1:
-        raise TrainingError(
-            f"The {part} part has inputs {x.shape}, labels {y.shape} and weights {w.shape}; give x (n, n_inputs), "
-            "y (n,) and w (n,) or None, one row per jet."
-        )
-    if bad := int(np.sum(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))):
-        raise TrainingError(
-            f"{bad} of {len(x)} {part} jets have inputs that are NaN or infinite; mask them or fix the inputs."
-        )
+
+def rows(x: Any, positions: Any) -> Any:
+    """Jets at these positions (or in this slice) of an array, or of each array of a tuple."""
+    return tuple(each[positions] for each in x) if isinstance(x, tuple) else x[positions]
+
+
+def shape(x: Inputs) -> Shape:
+    """Shape of one jet's inputs: a tuple of shapes where there are several."""
+    return tuple(each.shape[1:] for each in x) if isinstance(x, tuple) else x.shape[1:]
+
+
+def _check_classes(y: NDArray[np.float32], w: NDArray[np.float64], part: str) -> None:
     if not np.isin(y, (0, 1)).all():
         raise TrainingError(f"The {part} labels must be 1 (W) or 0 (QCD); check that they are jet_isW_ak7.")
-    if not np.isfinite(w).all() or (w < 0).any():
-        raise TrainingError(f"The {part} weights must be finite and not negative; check the weights.")
     for name, label in (("W", 1), ("QCD", 0)):
         if not w[y == label].sum() > 0:
             raise TrainingError(
                 f"The {part} part has no {name} jet with a weight above zero; training needs both classes."
             )
-    return x, y, (w / w.mean()).astype(np.float32)
+
+
+def _check_targets(y: NDArray[np.float32], w: NDArray[np.float64], part: str) -> None:
+    if not np.isfinite(y).all():
+        raise TrainingError(f"The {part} targets are not all finite; leave those jets out, or mend the target.")
+    if not w.sum() > 0:
+        raise TrainingError(f"The {part} part has no jet with a weight above zero; check the weights.")

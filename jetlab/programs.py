@@ -5,6 +5,7 @@ inside the program a lesson can train batch size 1. `jetlab.training` calls a pr
 """
 
 import json
+import logging
 import math
 import random
 import re
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlab.backend import load_keras, on_gpu
+from jetlab.objectives import Objective
+from jetlab.parts import Inputs, Shape, rows
 
 if TYPE_CHECKING:
     import keras
@@ -53,22 +56,27 @@ class Program:
         self,
         model: "keras.Model",
         optimizer: "keras.Optimizer",
-        row: tuple[int, ...],
+        objective: Objective,
+        row: Shape,
         batch_size: int,
         xla: bool,
     ) -> None:
         import tensorflow as tf
 
-        self.model, self.optimizer, self.batch_size, self.xla = model, optimizer, batch_size, xla
-        part = [tf.TensorSpec((None, *row)), tf.TensorSpec((None,)), tf.TensorSpec((None,))]
+        tf.get_logger().addFilter(_no_false_alarm)
+        self.model, self.optimizer, self.objective = model, optimizer, objective
+        self.batch_size, self.xla = batch_size, xla
+        several = bool(row) and isinstance(row[0], tuple)
+        x = tuple(tf.TensorSpec((None, *each)) for each in row) if several else tf.TensorSpec((None, *row))
+        part = [x, tf.TensorSpec((None,)), tf.TensorSpec((None,))]
         self._chunk: tuple[NDArray[np.int32], int, list[Any]] | None = None
         number = tf.TensorSpec((), tf.int32)
         self._step = tf.function(self._trace_step, input_signature=part, autograph=False)
         self._loop = tf.function(
             self._trace_loop, input_signature=[*part, number, number], autograph=False, jit_compile=xla or None
         )
-        self._score = tf.function(
-            lambda x: self.model(x, training=False)[:, 0],
+        self._output = tf.function(
+            lambda x: self.model(x, training=False),
             input_signature=part[:1],
             autograph=False,
             jit_compile=xla or None,
@@ -97,20 +105,21 @@ class Program:
             done -= begin
         else:
             # The last batch of an epoch is shorter; one step in a thousand needs no compilation of its own.
-            done, sums = 1, self._step(*(tf.gather(values, order[first * self.batch_size :]) for values in data))
+            done, sums = 1, self._step(*_gather(data, order[first * self.batch_size :]))
         _copy(_state(self.model, self.optimizer), _state(model, model.optimizer))
         return Slice(int(done), *sums.numpy().tolist())
 
-    def predict(self, model: "keras.Model", x: NDArray[np.float32], chunk: int = 2048) -> NDArray[np.float32]:
-        """Scores (n,) of `model` for inputs (n, ...), as `training.predict`, but compiled."""
+    def outputs(self, model: "keras.Model", x: Inputs, chunk: int = 2048) -> NDArray[np.float32]:
+        """Outputs (n, n_outputs) of `model` for inputs (n, ...), as `training.outputs`, but compiled."""
         _copy(_state(model, model.optimizer), _state(self.model, self.optimizer))
-        chunk = min(chunk, 1 << (len(x) - 1).bit_length())
-        scores = []
-        for first in range(0, len(x), chunk):
-            part = x[first : first + chunk]
-            filled = np.concatenate([part, np.zeros((chunk - len(part), *x.shape[1:]), x.dtype)])
-            scores.append(self._score(filled).numpy()[: len(part)])
-        return np.concatenate(scores)
+        n = len(x[0] if isinstance(x, tuple) else x)
+        chunk = min(chunk, 1 << (n - 1).bit_length())
+        found = []
+        for first in range(0, n, chunk):
+            kept = min(chunk, n - first)
+            # One length means one compilation: the last chunk is filled up by repeating its jets.
+            found.append(self._output(rows(x, np.resize(np.arange(first, first + kept), chunk))).numpy()[:kept])
+        return np.concatenate(found)
 
     def forget(self) -> None:
         """Let go of the jets that are gathered."""
@@ -118,45 +127,46 @@ class Program:
 
     def _gathered(self, data: Sequence[Any], order: NDArray[np.int32], first: int, whole: int) -> tuple[int, list[Any]]:
         """Jets of the batches around `first`, in their order, and the batch that these begin with."""
-        import tensorflow as tf
-
         room = self._room(data[0], whole)
         start = first - first % room
         if self._chunk is None or self._chunk[0] is not order or self._chunk[1] != start:
-            rows = order[start * self.batch_size : min(start + room, whole) * self.batch_size]
+            jets = order[start * self.batch_size : min(start + room, whole) * self.batch_size]
             # XLA compiles for one length: what is missing is filled up with jets that are then not used.
-            rows = np.resize(rows, room * self.batch_size) if self.xla else rows
-            self._chunk = (order, start, [tf.gather(values, rows) for values in data])
+            jets = np.resize(jets, room * self.batch_size) if self.xla else jets
+            self._chunk = (order, start, _gather(data, jets))
         return self._chunk[1:]
 
     def _room(self, x: Any, whole: int) -> int:
         """Batches gathered at once: an epoch's whole batches in equal parts, none much above CHUNK_BYTES."""
-        most = max(1, CHUNK_BYTES // (4 * math.prod(x.shape[1:]) * self.batch_size))
+        numbers = sum(math.prod(each.shape[1:]) for each in (x if isinstance(x, tuple) else [x]))
+        most = max(1, CHUNK_BYTES // (4 * numbers * self.batch_size))
         return math.ceil(whole / math.ceil(whole / most))
 
     def _trace_step(self, x: Any, y: Any, weight: Any) -> Any:
         """One batch: predict, loss as `model.fit` defines it, gradient, new weights. Returns the sums of a Slice."""
         import tensorflow as tf
 
-        keras = load_keras()
         weights = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            score = self.model(x, training=True)
+            output = self.model(x, training=True)
             jets = tf.cast(tf.shape(y)[0], tf.float32)
-            loss = tf.reduce_sum(weight * keras.losses.binary_crossentropy(y[:, None], score)) / jets
+            loss = tf.reduce_sum(weight * self.objective.losses(y, output)) / jets
             loss = tf.add_n([loss, *self.model.losses])
         self.optimizer.apply(tape.gradient(loss, weights), weights)
-        right = tf.reduce_sum(weight * keras.metrics.binary_accuracy(y[:, None], score)[:, 0])
+        right = tf.zeros(())
+        if self.objective.classifies:
+            right = tf.reduce_sum(weight * tf.cast((output[:, 0] > 0.5) == (y > 0.5), tf.float32))
         return tf.stack([loss * jets, jets, right, tf.reduce_sum(weight)])
 
     def _trace_loop(self, x: Any, y: Any, weight: Any, begin: Any, end: Any) -> Any:
         import tensorflow as tf
 
+        def cut(values: Any, batch: Any) -> Any:
+            corner = [batch * self.batch_size, *[0] * (len(values.shape) - 1)]
+            return tf.slice(values, corner, [self.batch_size, *values.shape[1:]])
+
         def body(batch: Any, sums: Any) -> Any:
-            parts = []
-            for values in (x, y, weight):
-                corner = [batch * self.batch_size, *[0] * (len(values.shape) - 1)]
-                parts.append(tf.slice(values, corner, [self.batch_size, *values.shape[1:]]))
+            parts = tf.nest.map_structure(lambda values: cut(values, batch), (x, y, weight))
             # In float64 the sums do not depend on how an epoch is cut into slices: the same seed, the same curve.
             return batch + 1, sums + tf.cast(self._step(*parts), tf.float64)
 
@@ -166,33 +176,33 @@ class Program:
         return tf.while_loop(goes_on, body, (begin, tf.zeros(4, tf.float64)))
 
 
-def take(model: "keras.Model", row: tuple[int, ...], batch_size: int, steps: int) -> Program:
+def take(model: "keras.Model", objective: Objective, row: Shape, batch_size: int, steps: int) -> Program:
     """Program that trains `model` (compiled with its optimizer): one kept from an earlier run, or a new one.
 
     `row` is the shape of the inputs of one jet, `steps` the length of the whole training in batches. Hand the program
     back with `keep`.
     """
     xla = wants_xla(model, batch_size, steps)
-    key = _key(model, batch_size, xla)
+    key = _key(model, objective, batch_size, xla)
     if key in _idle:
         # Taken out while in use: a second training at the same time gets a program of its own.
         return _idle.pop(key)
     if not key:
-        return Program(model, model.optimizer, row, batch_size, xla)
+        return Program(model, model.optimizer, objective, row, batch_size, xla)
     state = random.getstate()
     twin = type(model).from_config(model.get_config())
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     optimizer.build(twin.trainable_variables)
     # Building a network draws seeds: the user's next network must not depend on whether a program was kept.
     random.setstate(state)
-    return Program(twin, optimizer, row, batch_size, xla)
+    return Program(twin, optimizer, objective, row, batch_size, xla)
 
 
 def keep(program: Program, model: "keras.Model") -> None:
     """Keep a program that is no longer in use for the next run; the oldest is forgotten."""
     program.forget()
     if program.model is not model:
-        _idle[_key(model, program.batch_size, program.xla)] = program
+        _idle[_key(model, program.objective, program.batch_size, program.xla)] = program
         while len(_idle) > KEPT:
             _idle.popitem(last=False)
 
@@ -216,6 +226,11 @@ def wants_xla(model: "keras.Model", batch_size: int, steps: int) -> bool:
     return steps >= XLA_STEPS or any(isinstance(layer, keras.layers.RNN) for layer in layers)
 
 
+def _no_false_alarm(record: logging.LogRecord) -> bool:
+    """TensorFlow warns of frequent tracing where many programs are each traced once, as they must be."""
+    return "triggered tf.function retracing" not in record.getMessage()
+
+
 def _layers(model: "keras.Model") -> Iterator["keras.Layer"]:
     for layer in model.layers:
         yield layer
@@ -223,7 +238,7 @@ def _layers(model: "keras.Model") -> Iterator["keras.Layer"]:
             yield from _layers(layer)
 
 
-def _key(model: "keras.Model", batch_size: int, xla: bool) -> str:
+def _key(model: "keras.Model", objective: Objective, batch_size: int, xla: bool) -> str:
     """Text that is equal for equal structures; empty where a model's code is not all Keras' own, so may change."""
     if not type(model).__module__.startswith("keras."):
         return ""
@@ -234,7 +249,13 @@ def _key(model: "keras.Model", batch_size: int, xla: bool) -> str:
         return ""
     for number, name in enumerate([model.name, *(layer.name for layer in _layers(model))]):
         text = text.replace(f'"{name}"', f'"{number}"')
-    return f"{batch_size} {xla} {text}"
+    return f"{objective.unit} {batch_size} {xla} {text}"
+
+
+def _gather(data: Any, jets: NDArray[np.int32]) -> Any:
+    import tensorflow as tf
+
+    return tf.nest.map_structure(lambda values: tf.gather(values, jets), list(data))
 
 
 def _state(model: "keras.Model", optimizer: "keras.Optimizer") -> list[Any]:

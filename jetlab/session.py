@@ -12,6 +12,7 @@ from typing import Any
 from jetlab import models, training, worker
 from jetlab.backend import load_keras
 from jetlab.config import RunConfig
+from jetlab.parts import shape
 
 IDLE, RUNNING, PAUSED = "idle", "running", "paused"
 STEPS = ("batch", "epoch")
@@ -155,7 +156,7 @@ class Session:
     def _fit(self, config: RunConfig) -> training.Result:
         load_keras().utils.set_random_seed(config.seed)
         self._knobs.learning_rate = None
-        model = models.build(config, self._data.x_train.shape[1:])
+        model = models.build(config, shape(self._data.x_train))
 
         def on_event(event: training.Event) -> None:
             self._on_event(event, model)

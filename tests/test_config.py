@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from jetlab.config import ConfigError, RunConfig, fast, fast_mode
+from jetlab.config import INPUTS, MODELS, ConfigError, RunConfig, fast, fast_mode
 
 
 def test_defaults_are_the_documented_run():
@@ -15,6 +15,15 @@ def test_defaults_are_the_documented_run():
     assert (config.model, config.batch_size, config.learning_rate, config.epochs) == ("dense", 128, 1e-3, 20)
     assert (config.patience, config.seed, config.train_size) == (5, 1, None)
     assert config.inputs == ("jet_pt_ak7", "jet_msd_ak7", "jet_tau21_ak7", "jet_ncand_ak7")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_standard_runs_and_their_inputs(model):
+    config = RunConfig.standard(model, seed=5)
+    assert (config.model, config.seed, config.inputs) == (model, 5, INPUTS[model])
+    assert RunConfig.from_json(config.to_json()) == config
+    with pytest.raises(ConfigError, match="model is 'transformer'"):
+        RunConfig.standard("transformer")
 
 
 def test_frozen_and_hashable():
@@ -89,7 +98,12 @@ def test_numpy_numbers_become_plain_ones():
         ("activation", "rellu", "Did you mean 'relu'"),
         ("activation", ["relu"], "relu, tanh"),
         ("optimizer", "Adam", "Did you mean 'adam'"),
-        ("inputs", (), "one or more"),
+        ("length", 0, "from 1"),
+        ("image_size", 3, "from 4"),
+        ("loss", "hinge", "mse"),
+        ("order_by", "eta", "random"),
+        ("pf_id", "onehot", "Did you mean 'one_hot'"),
+        ("bidirectional", 1, "True and False"),
         ("inputs", "jet_pt_ak7", "list"),
         ("inputs", ("a", "a"), "different"),
         ("inputs", (1, 2), "names"),

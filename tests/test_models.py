@@ -1,12 +1,13 @@
-"""Dense networks: shapes, layer names, counts of weights, and no TensorFlow before it is needed."""
+"""Networks: shapes, layer names, counts of weights, and no TensorFlow before it is needed."""
 
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
-from jetlab import models
+from jetlab import models, training
 from jetlab.config import RunConfig
 
 
@@ -32,10 +33,38 @@ def test_output_is_the_sigmoid_of_a_sum_without_hidden_layers():
     np.testing.assert_allclose(model.predict(x, verbose=0)[:, 0], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("layers", "nodes", "n_inputs"), [(0, 64, 4), (1, 1, 1), (3, 64, 4), (6, 16, 9)])
-def test_count_parameters_is_keras_count(layers, nodes, n_inputs):
-    config = RunConfig(layers=layers, nodes=nodes)
-    assert models.count_parameters(config, n_inputs) == models.dense(config, n_inputs).count_params()
+ROWS = {
+    "dense": [(4,), (1,)],
+    "cnn": [(9, 9, 1), (8, 8, 4), (33, 33, 2)],
+    "lstm": [(7, 5), ((7, 5), (7,))],
+    "gru": [(7, 5), ((7, 5), (7,))],
+    "deep_sets": [(7, 5), ((7, 5), (7,))],
+}
+CASES = [(model, row) for model, rows in ROWS.items() for row in rows]
+
+
+def inputs(row, n=6):
+    """Random numbers, with the last places of every sequence left empty."""
+    rng = np.random.default_rng(1)
+    several = isinstance(row[0], tuple)
+    values = [rng.normal(size=(n, *each)).astype("f4") for each in (row if several else [row])]
+    if several:
+        values[1] = rng.integers(1, 7, (n, *row[1])).astype("f4")
+    if len(values[0].shape) == 3:
+        for each in values:
+            each[:, -2:] = 0
+    return tuple(values) if several else values[0]
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "gaussian_nll"])
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("layers", [0, 1, 3])
+@pytest.mark.parametrize(("model", "row"), CASES)
+def test_count_parameters_is_keras_count(model, row, layers, bidirectional, loss):
+    config = RunConfig(model=model, layers=layers, nodes=5, bidirectional=bidirectional, loss=loss)
+    built = models.build(config, row)
+    assert models.count_parameters(config, row) == built.count_params()
+    assert built.output_shape == (None, 2 if loss == "gaussian_nll" else 1)
 
 
 def test_count_parameters_by_hand():
@@ -47,8 +76,55 @@ def test_count_parameters_by_hand():
 def test_build_takes_a_number_or_a_shape():
     for shape in (5, (5,), [5]):
         assert models.build(RunConfig(), shape).input_shape == (None, 5)
-    with pytest.raises(ValueError, match=r"not shape \(40, 5\)"):
-        models.build(RunConfig(), (40, 5))
+
+
+@pytest.mark.parametrize(("model", "row"), [("dense", (40, 5)), ("cnn", (9, 9)), ("lstm", (5,)), ("gru", ((7, 5), 7))])
+def test_build_says_what_a_model_takes(model, row):
+    with pytest.raises((ValueError, TypeError)) as error:
+        models.build(RunConfig(model=model), row)
+    assert "per jet, not shape" in str(error.value) or row == ((7, 5), 7)
+
+
+@pytest.mark.parametrize(("model", "row"), [case for case in CASES if case[0] in ("lstm", "gru", "deep_sets")])
+def test_padding_changes_nothing(model, row):
+    built = models.build(RunConfig(model=model, layers=2, nodes=4, bidirectional=True), row)
+    x = inputs(row)
+    longer = models.build(RunConfig(model=model, layers=2, nodes=4, bidirectional=True), _longer(row))
+    longer.set_weights(built.get_weights())
+    padded = tuple(map(_pad, x)) if isinstance(x, tuple) else _pad(x)
+    scale = 7 / 12 if model == "deep_sets" else 1.0
+    if scale == 1.0:
+        np.testing.assert_allclose(training.predict(longer, padded), training.predict(built, x), atol=1e-6)
+    else:
+        # The mean over all places has another unit for another length: its sum is what may not change.
+        inner = [keras.Model(each.input, each.get_layer("hidden_1").input) for each in (built, longer)]
+        means = [training.outputs(model, values) for model, values in zip(inner, (x, padded), strict=True)]
+        np.testing.assert_allclose(means[1] / scale, means[0], atol=1e-6)
+
+
+def _longer(row):
+    return tuple((12, *each[1:]) for each in row) if isinstance(row[0], tuple) else (12, *row[1:])
+
+
+def _pad(x):
+    return np.concatenate([x, np.zeros((len(x), 5, *x.shape[2:]), "f4")], axis=1)
+
+
+def test_deep_sets_do_not_know_the_order_but_a_recurrent_network_does():
+    x = inputs((7, 5))[:, :5]
+    for model, same in (("deep_sets", True), ("lstm", False)):
+        built = models.build(RunConfig(model=model, layers=1, nodes=8), (5, 5))
+        turned = training.predict(built, x[:, ::-1])
+        assert np.allclose(turned, training.predict(built, x), atol=1e-6) == same
+
+
+@pytest.mark.filterwarnings("ignore:.*__array__.*:DeprecationWarning")
+@pytest.mark.parametrize(("model", "row"), CASES)
+def test_saved_and_loaded_safely(model, row, tmp_path):
+    built = models.build(RunConfig(model=model, layers=1, nodes=4), row)
+    built.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(training.predict(loaded, inputs(row)), training.predict(built, inputs(row)), atol=1e-6)
 
 
 def test_keras_is_loaded_late_and_quietly():

@@ -8,11 +8,12 @@ import keras
 import numpy as np
 import pytest
 
-from jetlab import programs, training
+from jetlab import objectives, programs, training
 from jetlab.config import RunConfig
 from jetlab.training import Data, EpochEnd, Knobs
 
 layers = keras.layers
+TAGGING = objectives.get("binary_crossentropy")
 CONFIG = RunConfig(batch_size=32, epochs=3, learning_rate=0.01, patience=0)
 
 
@@ -177,28 +178,29 @@ def compiled(model):
 def test_a_program_is_kept_for_the_same_structure_only():
     programs._idle.clear()
     first = compiled(dense())
-    program = programs.take(first, (6,), 32, 100)
-    busy = programs.take(first, (6,), 32, 100)
+    program = programs.take(first, TAGGING, (6,), 32, 100)
+    busy = programs.take(first, TAGGING, (6,), 32, 100)
     assert busy is not program  # a training in another thread must not share its weights
     programs.keep(program, first)
     other_rate = dense()
     other_rate.compile(keras.optimizers.Adam(0.5))
     other_rate.optimizer.build(other_rate.trainable_variables)
-    assert programs.take(other_rate, (6,), 32, 100) is program
+    assert programs.take(other_rate, TAGGING, (6,), 32, 100) is program
     programs.keep(program, first)
-    assert programs.take(compiled(dense()), (6,), 64, 100) is not program
-    assert programs.take(compiled(maxout()), (6,), 32, 100) is not program
+    assert programs.take(compiled(dense()), TAGGING, (6,), 64, 100) is not program
+    assert programs.take(compiled(maxout()), TAGGING, (6,), 32, 100) is not program
     frozen = dense()
     frozen.layers[1].trainable = False
-    assert programs.take(compiled(frozen), (6,), 32, 100) is not program
-    assert programs.take(compiled(dense()), (6,), 32, 100) is program
+    assert programs.take(compiled(frozen), TAGGING, (6,), 32, 100) is not program
+    assert programs.take(compiled(dense()), objectives.get("mse"), (6,), 32, 100) is not program
+    assert programs.take(compiled(dense()), TAGGING, (6,), 32, 100) is program
 
 
 def test_only_some_programs_are_kept():
     programs._idle.clear()
     model = compiled(maxout())
     for size in range(1, programs.KEPT + 3):
-        programs.keep(programs.take(model, (6,), size, 10), model)
+        programs.keep(programs.take(model, TAGGING, (6,), size, 10), model)
     assert [program.batch_size for program in programs._idle.values()] == list(range(3, programs.KEPT + 3))
 
 

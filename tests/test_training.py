@@ -6,6 +6,7 @@ import sys
 import threading
 import types
 
+import keras
 import numpy as np
 import pytest
 
@@ -56,9 +57,11 @@ def test_events_come_in_order(trained):
 def test_result_is_what_the_events_said(trained):
     result, events = trained
     epochs = [event for event in events if isinstance(event, EpochEnd)]
-    assert tuple(result.history) == training.HISTORY
-    for name in ("loss", "val_loss", "val_auc", "seconds"):
+    assert set(result.history) == {"loss", "accuracy", "val_loss", "val_accuracy", "val_auc", "seconds"}
+    for name in ("loss", "val_loss", "seconds"):
         assert result.history[name] == [getattr(event, name) for event in epochs]
+    for name in ("accuracy", "val_accuracy", "val_auc"):
+        assert result.history[name] == [event.metrics[name] for event in epochs]
     end = events[-1]
     assert (end.reason, end.best_epoch, end.device) == (result.reason, result.best_epoch, result.device)
     assert (end.message, end.seconds, end.jets_per_second) == (result.message, result.seconds, result.jets_per_second)
@@ -87,7 +90,7 @@ def test_same_seed_gives_the_identical_curve(trained):
     thread.join()
     assert len(runs) == 2
     for again in runs:
-        for name in training.HISTORY[:-1]:
+        for name in set(result.history) - {"seconds"}:
             assert again.history[name] == result.history[name]
     other = training.run(RunConfig(**{**vars(SMALL), "seed": 2}), data())
     assert other.history["loss"] != result.history["loss"]
@@ -111,6 +114,51 @@ def test_validation_loss_is_keras_own():
     assert result.history["val_accuracy"][best] == pytest.approx(accuracy, rel=1e-5)
 
 
+@pytest.mark.parametrize("loss", ["mse", "mae", "huber", "gaussian_nll"])
+def test_regression_finds_the_line(loss):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 2))
+    y = 0.5 * x[:, 0] - x[:, 1] + rng.normal(0, 0.1, 600)
+    part = Data(x[:400], y[:400], None, x[400:], y[400:], None, regression=True)
+    config = RunConfig(layers=0, batch_size=20, epochs=60, learning_rate=0.03, loss=loss, patience=0)
+    result = training.run(config, part)
+    assert set(result.history) == {"loss", "val_loss", "val_bias", "val_width", "seconds"}
+    difference = result.predict(x[400:].astype("f4")) - y[400:]
+    best = result.best_epoch - 1
+    assert result.history["val_bias"][best] == pytest.approx(np.median(difference), abs=0.005)
+    assert abs(np.median(difference)) < 0.05
+    assert result.history["val_width"][best] == pytest.approx(0.1, rel=0.25)
+    if loss == "gaussian_nll":
+        sigma = np.exp(training.outputs(result.model, x[400:])[:, 1] / 2)
+        assert np.median(sigma) == pytest.approx(0.1, rel=0.35)
+
+
+def test_several_inputs_train_like_one():
+    x, y, w = jets(300, 3)
+    inputs = [keras.layers.Input((1,)), keras.layers.Input((1,))]
+    joined = keras.layers.Concatenate()(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid", kernel_initializer="zeros")(joined))
+    alone = keras.Sequential(
+        [keras.layers.Input((2,)), keras.layers.Dense(1, activation="sigmoid", kernel_initializer="zeros")]
+    )
+    config = RunConfig(batch_size=32, epochs=3, learning_rate=0.05)
+    apart = (x[:, :1], x[:, 1:])
+    first = training.fit(model, config, Data(apart, y, w, apart, y, w))
+    second = training.fit(alone, config, Data(x, y, w, x, y, w))
+    assert first.history["loss"] == pytest.approx(second.history["loss"], rel=1e-6)
+    np.testing.assert_allclose(first.predict(apart), second.predict(x), rtol=1e-5)
+
+
+def test_loss_and_data_must_agree_on_what_is_learnt():
+    x, y, w = jets(50, 0)
+    with pytest.raises(training.TrainingError, match="loss mse is for regression, but"):
+        training.run(RunConfig(loss="mse", epochs=1), Data(x, y, w, x, y, w))
+    with pytest.raises(training.TrainingError, match="labels 0 and 1, but"):
+        training.run(RunConfig(epochs=1), Data(x, y, w, x, y, w, regression=True))
+    with pytest.raises(training.TrainingError, match="targets are not all finite"):
+        Data(x, y * np.nan, w, x, y, w, regression=True)
+
+
 def test_weights_decide_what_is_learnt():
     # Without inputs that tell, the best score is the weighted fraction of W: 3 / (3 + 1).
     n = 200
@@ -126,7 +174,9 @@ def test_weights_are_scaled_to_mean_one_per_part():
     x, y, _ = jets(100, 0)
     part = Data(x, y, np.full(100, 1e-6), x, y, None)
     np.testing.assert_allclose(part.w_train, 1, rtol=1e-6)
-    assert {value.dtype for value in vars(part).values()} == {np.dtype("f4")}
+    arrays = [value for value in vars(part).values() if isinstance(value, np.ndarray)]
+    assert len(arrays) == 6
+    assert {value.dtype for value in arrays} == {np.dtype("f4")}
 
 
 def overfitting():

@@ -1,0 +1,48 @@
+"""What a training tells while it runs, to progress bars, panels and tests."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEnd:
+    """A slice of an epoch was trained, up to `batch` (from 1); `loss` is the mean over the epoch so far."""
+
+    epoch: int
+    epochs: int
+    batch: int
+    batches: int
+    loss: float
+
+
+@dataclass(frozen=True, slots=True)
+class EpochEnd:
+    """An epoch was trained and validated; `seconds` is all of it, `jets_per_second` counts the training alone.
+
+    `metrics` has what the objective reports beside the losses: val_auc and accuracies, or val_bias and val_width.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    val_loss: float
+    metrics: dict[str, float]
+    seconds: float
+    jets_per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrainEnd:
+    """Training is over: "finished" (all epochs), "saturated" (patience ran out), "stopped" (by the user) or "nan".
+
+    `message` says so in one sentence; `best_epoch` is the one whose weights the model now has, 0 where no epoch ended.
+    """
+
+    reason: str
+    message: str
+    best_epoch: int
+    seconds: float
+    jets_per_second: float
+    device: str
+
+
+Event = BatchEnd | EpochEnd | TrainEnd
