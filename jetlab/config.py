@@ -22,10 +22,19 @@ MODELS = tuple(INPUTS)
 #: Model -> fields in which its standard run differs from the defaults below; found on validation jets.
 STANDARD: dict[str, dict[str, Any]] = {
     "dense": {},
-    "cnn": {"layers": 2, "nodes": 16, "epochs": 10, "patience": 3},
-    "lstm": {"layers": 1, "nodes": 64, "learning_rate": 2e-3, "epochs": 15},
-    "gru": {"layers": 1, "nodes": 64, "learning_rate": 2e-3, "epochs": 15},
-    "deep_sets": {"layers": 2, "nodes": 64, "epochs": 15},
+    "cnn": {
+        "layers": 2,
+        "nodes": 16,
+        "dropout": 0.1,
+        "batch_size": 256,
+        "learning_rate": 2e-3,
+        "epochs": 12,
+        "patience": 4,
+        "image_size": 17,
+    },
+    "lstm": {"layers": 1, "nodes": 64, "learning_rate": 2e-3},
+    "gru": {"layers": 1, "nodes": 64, "learning_rate": 2e-3},
+    "deep_sets": {"layers": 3, "nodes": 64, "batch_size": 256, "epochs": 25, "patience": 6, "length": 60},
 }
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "leaky_relu", "linear")
 OPTIMIZERS = ("adam", "adamw", "nadam", "sgd", "rmsprop")
@@ -63,17 +72,19 @@ class RunConfig:
 
     Fields: `inputs` are columns of the jet schema (dense), features of a constituent (lstm, gru, deep_sets) or
     channels of an image (cnn), left empty those of INPUTS; `layers` hidden layers of `nodes` each (cnn: of filters,
-    doubled from layer to layer), `dropout` the fraction of nodes dropped after each hidden layer, `batch_size` in jets,
-    `patience` the epochs without a better validation loss after which training is saturated (0: never stop early),
-    `train_size` the number of training jets to use (None: all), `loss` what is made small. Of sequences: `length`
-    constituents are kept after ordering, `order_by` pt, dr or at random, `bidirectional` reads them both ways, and
-    `pf_id` says how the particle-flow class enters. Of images: `image_size` in pixels. Raises ConfigError. Used in M2.
+    doubled from layer to layer) or, of a dense network, with the nodes that `widths` gives for each; `dropout` the
+    fraction of nodes dropped after each hidden layer, `batch_size` in jets, `patience` the epochs without a better
+    validation loss after which training is saturated (0: never stop early), `train_size` the number of training jets to
+    use (None: all), `loss` what is made small. Of sequences: `length` constituents are kept after ordering, `order_by`
+    pt, dr or at random, `bidirectional` reads them both ways, and `pf_id` says how the particle-flow class enters. Of
+    images: `image_size` in pixels. Raises ConfigError. Used in M2.
     """
 
     model: str = "dense"
     inputs: tuple[str, ...] = ()
     layers: int = 3
     nodes: int = 64
+    widths: tuple[int, ...] = ()
     activation: str = "relu"
     dropout: float = 0.0
     batch_size: int = 128
@@ -102,6 +113,7 @@ class RunConfig:
             if name == "train_size" and value is None:
                 continue
             object.__setattr__(self, name, _integer(name, value, low, high))
+        object.__setattr__(self, "widths", self._checked_widths())
         dropout = _real("dropout", self.dropout, "a number from 0 up to, but not including, 1")
         if not 0 <= dropout < 1:
             raise ConfigError(f"dropout is {dropout!r}; allowed is a number from 0 up to, but not including, 1.")
@@ -120,7 +132,24 @@ class RunConfig:
     @property
     def label(self) -> str:
         """Nodes per layer and layers, such as "64/3": how the runs of the 2017 talk were labelled. Used in M2."""
-        return f"{self.nodes}/{self.layers}"
+        return f"{'-'.join(map(str, self.widths)) or self.nodes}/{self.layers}"
+
+    @property
+    def layer_nodes(self) -> tuple[int, ...]:
+        """Nodes of each hidden layer, (layers,). Used in M2."""
+        return self.widths or (self.nodes,) * self.layers
+
+    def _checked_widths(self) -> tuple[int, ...]:
+        if isinstance(self.widths, str) or not isinstance(self.widths, list | tuple):
+            raise ConfigError(
+                f"widths is {self.widths!r}; allowed is a list of the nodes of each layer, or an empty one."
+            )
+        if self.widths and (self.model != "dense" or len(self.widths) != self.layers):
+            raise ConfigError(
+                f"widths is {list(self.widths)!r}; allowed is one number for each of the {self.layers} layers of a "
+                "dense network, or an empty list."
+            )
+        return tuple(_integer("widths", value, *INTEGERS["nodes"]) for value in self.widths)
 
     def to_json(self) -> str:
         """JSON text of every field, the same text for equal configurations. Used in M2."""
@@ -189,6 +218,10 @@ def _integer(name: str, value: Any, low: int, high: int) -> int:
 
 
 def _real(name: str, value: Any, allowed: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
+    try:
+        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise ConfigError(f"{name} is {value!r}; allowed is {allowed}.")
-    return float(value)
+    return number

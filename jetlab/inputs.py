@@ -3,7 +3,8 @@
 This is what a panel or a comparison of many networks calls; lessons M2 to M4 take the same steps one by one.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from jetlab import images, jets
 from jetlab.config import ConfigError, RunConfig
-from jetlab.parts import Data, Inputs
+from jetlab.parts import Data, Inputs, Shape
 from jetlab.sample import JetSample
 
 #: Features of a constituent; x and y are eta and phi after centring, rotating and flipping the jet.
@@ -29,6 +30,15 @@ class Prepared:
     x_test: Inputs
     y_test: NDArray[Any]
     w_test: NDArray[np.float64]
+
+    def columns(self, positions: Sequence[int]) -> "Prepared":
+        """The same jets with these columns only, of inputs that are a row of numbers. Used in M2."""
+        data = dataclasses.replace(
+            self.data,
+            x_train=self.data.x_train[:, positions],
+            x_validation=self.data.x_validation[:, positions],
+        )
+        return dataclasses.replace(self, data=data, x_test=self.x_test[:, positions])
 
 
 def prepare(
@@ -58,6 +68,37 @@ def prepare(
     return Prepared(data, others[1], y_test, w_test)
 
 
+def row(config: RunConfig) -> Shape:
+    """Shape of the inputs that `prepare` makes for one jet, without making them. Used in M3 and M4."""
+    if config.model == "dense":
+        return (len(config.inputs),)
+    if config.model == "cnn":
+        return (config.image_size, config.image_size, len(config.inputs))
+    numbers = sum(name != "id_class" for name in config.inputs)
+    if "id_class" not in config.inputs:
+        return (config.length, numbers)
+    if config.pf_id == "one_hot":
+        return (config.length, numbers + len(jets.CLASSES) + 1)
+    return ((config.length, max(numbers, 1)), (config.length,))
+
+
+def remembering(
+    sample: JetSample, parts: Sequence[NDArray[np.int64]], weight: NDArray[np.float64]
+) -> Callable[[RunConfig], Prepared]:
+    """Give a function that prepares for a configuration, and keeps what it made last for the next run of its kind."""
+    last: dict[tuple[Any, ...], Prepared] = {}
+
+    def made(config: RunConfig) -> Prepared:
+        key = tuple(getattr(config, name) for name in ("model", "inputs", "length", "order_by", "pf_id", "image_size"))
+        key += (config.seed,) if config.order_by == "random" else ()
+        if key not in last:
+            last.clear()
+            last[key] = prepare(sample, config, parts, weight)
+        return last[key]
+
+    return made
+
+
 def _columns(samples: list[JetSample], config: RunConfig) -> list[Inputs]:
     values = [np.stack([sample[name] for name in config.inputs], axis=1) for sample in samples]
     scaling = jets.Scaling.fit(values[0])
@@ -65,7 +106,7 @@ def _columns(samples: list[JetSample], config: RunConfig) -> list[Inputs]:
 
 
 def _images(samples: list[JetSample], config: RunConfig) -> list[Inputs]:
-    """Images that sum to one over all candidates, each channel in units of its pixels' spread: zeros stay zeros."""
+    """Roots of images that sum to one over all candidates, each channel in units of its pixels' spread."""
     made = [_image(sample, config) for sample in samples]
     width = made[0].std(axis=(0, 1, 2)) + 1e-12
     for image in made:
@@ -74,13 +115,14 @@ def _images(samples: list[JetSample], config: RunConfig) -> list[Inputs]:
 
 
 def _image(sample: JetSample, config: RunConfig) -> NDArray[np.float32]:
-    candidates = images.flip(images.rotate(images.centre(sample)))
+    # Zoomed and with roots, measured on validation jets: AUC 0.969 instead of 0.966, and 0.964 without both.
+    candidates = images.zoom(images.flip(images.rotate(images.centre(sample))), sample["jet_pt_ak7"])
     classes = config.inputs != ("all",)
     image = images.normalise(images.pixelate(candidates, config.image_size, classes=classes))
     if not classes:
-        return image
+        return np.sqrt(image)
     channels = [image.sum(axis=-1) if name == "all" else image[..., CHANNELS.index(name) - 1] for name in config.inputs]
-    return np.stack(channels, axis=-1)
+    return np.sqrt(np.stack(channels, axis=-1))
 
 
 def _sequences(samples: list[JetSample], config: RunConfig) -> list[Inputs]:

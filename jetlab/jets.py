@@ -120,16 +120,21 @@ def id_class(ids: ak.Array) -> ak.Array:
     return ak.unflatten(classes, ak.num(ids))
 
 
-def order(constituents: ak.Array, by: str = "pt") -> ak.Array:
+def order(constituents: ak.Array, by: str = "pt", seed: int = 0) -> ak.Array:
     """Sort jagged records by falling "pt", or by rising "dr", the distance to the jet axis; equals keep their order.
+
+    "random" shuffles each jet's records, the same again for the same `seed`.
 
     Raises:
         ValueError: another `by`.
 
     Used in M4.
     """
+    if by == "random":
+        key = np.random.default_rng(seed).random(len(ak.flatten(constituents, axis=1)))
+        return constituents[ak.argsort(ak.unflatten(key, ak.num(constituents)), axis=1)]
     if by not in ("pt", "dr"):
-        raise ValueError(f"order: by is '{by}', but can be 'pt' (hardest first) or 'dr' (innermost first).")
+        raise ValueError(f"order: by is '{by}', but can be 'pt' (hardest first), 'dr' (innermost first) or 'random'.")
     return constituents[ak.argsort(constituents[by], axis=1, ascending=by == "dr", stable=True)]
 
 

@@ -1,13 +1,10 @@
-"""The live panel: sliders for the network, buttons that steer the training, and curves that grow meanwhile.
+"""The live panel: turn a network's knobs while it trains, watch its curves grow, and compare the runs.
 
-Training runs in the kernel's worker thread; the figures are drawn there on private Agg canvases and reach the page as
-PNG, a few times a second at most. The panel only shows: what is trained and how is `session`'s and `training`'s.
+The panel only shows. What is trained and how is `session`'s and `training`'s, the buttons are `steering`'s, the sliders
+`controls`', the pictures `live_views`'.
 """
 
-import html
-import time
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +12,15 @@ import ipywidgets as widgets
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab import metrics, models, plots, session, training, worker
+from jetlab import inputs, live_views, metrics, models, parts, plots, training
 from jetlab.config import ConfigError, RunConfig
-from jetlab.controls import Controls, button
+from jetlab.controls import STYLE, Controls
+from jetlab.panel_tools import Tools
+from jetlab.runs_view import RunsView
+from jetlab.sample import JetSample
+from jetlab.steering import Steering
 
-MIN_SECONDS_BETWEEN_DRAWINGS = 0.25
-EARLIER_RUNS = 2  # drawn beside the present one
+YARDSTICK_COLOURS = (plots.GREY, *plots.COLOURS[1:5])
 
 
 @dataclass(frozen=True)
@@ -33,60 +33,97 @@ class Run:
 
 
 class TrainingPanel:
-    """Sliders, Train, Pause, Step and Stop, live loss curves and ROC, and a table of runs labelled nodes/layers.
+    """Sliders for the network, buttons that steer its training, live pictures, and a table of the runs.
 
-    While a network trains, the learning rate acts at once; any other slider starts a new network at the end of the
-    epoch.
+    While a network trains, the learning rate acts at once; any other control starts a new network at the end of the
+    epoch, with the old curve in grey.
 
     Args:
         data: scaled training and validation parts.
-        test: inputs (n, n_inputs), labels (n,) and weights (n,) of the test part, scaled like the others.
-        config: where the sliders begin; its inputs are the names of the columns of `data`.
+        test: inputs (n, ...), labels (n,) and weights (n,) of the test part, scaled like the others.
+        config: where the controls begin; its inputs are the names of the columns of `data`.
         yardsticks: name -> scores (n,) of the same test jets, drawn with the network's ROC.
+        keep: a name, such as the lesson's: trainings are kept under it, to go on with after the kernel died.
+        options: `hide`, `lock`, `presets` and `most` of `controls.Controls`, for instructors.
 
-    The last expression of a cell shows it. `runs` holds every finished training. Used in M2.
+    The last expression of a cell shows it. `runs` holds every finished training. Raises ConfigError for impossible
+    options. Used in M2.
     """
 
     def __init__(
         self,
         data: training.Data,
-        test: tuple[NDArray[Any], NDArray[Any], NDArray[Any]],
+        test: tuple[parts.Inputs, NDArray[Any], NDArray[Any]],
         config: RunConfig | None = None,
         yardsticks: Mapping[str, NDArray[Any]] | None = None,
+        keep: str | None = None,
+        **options: Any,
+    ) -> None:
+        config = config or RunConfig()
+        whole = inputs.Prepared(data, *test)
+        names = config.inputs if config.model == "dense" and parts.shape(data.x_train) == (len(config.inputs),) else ()
+        self._make(_columns_of(whole, names), whole, config, yardsticks, keep, inputs=names, **options)
+
+    @classmethod
+    def of(
+        cls,
+        sample: JetSample,
+        dealt: Sequence[NDArray[np.int64]],
+        weight: NDArray[np.float64],
+        config: RunConfig | None = None,
+        yardsticks: Mapping[str, NDArray[Any]] | None = None,
+        keep: str | None = None,
+        **options: Any,
+    ) -> "TrainingPanel":
+        """Make a panel that prepares the inputs itself, so that they too can be chosen; see `inputs.prepare`.
+
+        `dealt` are the positions of training, validation and test jets, `yardsticks` name -> scores (n_test,). Used in
+        M3, M4 and M5.
+        """
+        config = config or RunConfig()
+        prepare = inputs.remembering(sample, dealt, weight)
+        made = cls.__new__(cls)
+        choice = {"dense": config.inputs, "cnn": inputs.CHANNELS}.get(config.model, inputs.CONSTITUENT)
+        made._make(prepare, prepare(config), config, yardsticks, keep, inputs=choice, remade=True, **options)
+        return made
+
+    def _make(
+        self,
+        prepare: Callable[[RunConfig], inputs.Prepared],
+        first: inputs.Prepared,
+        config: RunConfig,
+        yardsticks: Mapping[str, NDArray[Any]] | None,
+        keep: str | None,
+        **options: Any,
     ) -> None:
         self.runs: list[Run] = []
-        self._data, self._base = data, config or RunConfig()
-        self._x_test, self._y_test, self._w_test = test
-        self._yardsticks = dict(yardsticks or {})
-        self._session = session.Session(data, self._on_event, self._on_end, self._on_state)
-        self._begins = True
-        self._history: dict[str, list[float]] = {}
-        self._before: dict[str, list[float]] = {}
-        self._score: NDArray[np.float32] | None = None
-        self._last_drawn = self._last_progress = 0.0
-        self._controls = Controls(self._base)
-        self._train = button("Train", "play", "Train a network with these settings, or go on after a pause", self.train)
-        self._train.button_style = "primary"
-        self._pause = button("Pause", "pause", "Hold the training; Train goes on", self.pause)
-        self._batch = button("1 batch", "step-forward", "Train one batch, then hold", lambda: self.step("batch"))
-        self._epoch = button("1 epoch", "step-forward", "Train to the end of the epoch", lambda: self.step("epoch"))
-        self._halt = button("Stop", "stop", "Stop after this batch and keep the best weights", self.stop)
-        self._progress = widgets.IntProgress(0, 0, 1, layout=widgets.Layout(width="12em"))
-        self._status = widgets.HTML("Choose the network, then press <b>Train</b>.")
+        self._prepare, self._prepared = prepare, first
+        n_train = len(first.data.y_train)
+        self._controls = Controls(config, n_train, **options)
+        self._known = live_views.Known(config, parts.shape(first.data.x_train), first.y_test, first.w_test)
+        self._known.yardsticks = [
+            live_views.curve(name, colour, first.y_test, score, first.w_test)
+            for colour, (name, score) in zip(YARDSTICK_COLOURS, (yardsticks or {}).items(), strict=False)
+        ]
+        self._steering = Steering(self, lambda: self.config, self._data, keep)
+        self._views = [_chooser(label, value) for label, value in (("left", "loss"), ("right", "ROC"))]
         self._image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
-        self._table = widgets.HTML()
-        self._controls.on_change(self._changed)
-        self._on_state(session.IDLE)
+        self._table = RunsView(self.runs, self._overlay)
+        self._tools = Tools(lambda: self.config, lambda: self._known.row, self._controls.set, self.runs)
+        self._controls.on_change(self._moved)
+        for view in self._views:
+            view.observe(lambda _: self._show(), "value")
         self._show_size()
-        self._draw()
-        buttons = [self._train, self._pause, self._batch, self._epoch, self._halt, self._progress]
+        self._show()
+        choosers = widgets.HBox(self._views, layout=widgets.Layout(flex_flow="row wrap"))
         self.widget = widgets.VBox(
             [
                 self._controls.widget,
-                widgets.HBox(buttons, layout=widgets.Layout(flex_flow="row wrap")),
-                self._status,
+                self._steering.widget,
+                choosers,
                 self._image,
-                self._table,
+                self._table.widget,
+                self._tools.widget,
             ]
         )
 
@@ -95,150 +132,122 @@ class TrainingPanel:
 
     @property
     def config(self) -> RunConfig:
-        """The configuration that the sliders stand at. Raises ConfigError."""
-        return self._controls.config(self._base)
+        """The configuration that the controls stand at. Raises ConfigError."""
+        return self._controls.config()
 
     def train(self, blocking: bool = False) -> None:
-        """Train with the sliders' configuration, or go on after a pause, as the Train button does.
+        """Train as the Train button does, or go on after a pause.
 
         Blocking is for places that cannot update widgets from a thread (scripts, tests, Colab). Used in M2.
         """
-        self._try(lambda: self._session.train(self.config, blocking))
+        self._steering.train(blocking)
 
     def pause(self) -> None:
         """Hold the training, as the Pause button does. Used in M2."""
-        self._session.pause()
+        self._steering.pause()
 
     def step(self, what: str = "batch") -> None:
         """Train one "batch" or to the end of the "epoch", then hold, as the Step buttons do. Used in M2."""
-        self._try(lambda: self._session.step(self.config, what))
+        self._steering.step(what)
 
     def stop(self) -> None:
         """Stop, as the Stop button does; the best weights so far are kept. Used in M2."""
-        self._session.stop()
+        self._steering.stop()
 
-    def _try(self, command: Callable[[], None]) -> None:
-        try:
-            command()
-        except (ConfigError, worker.BusyError) as error:
-            self._say(str(error), warning=True)
+    def begins(self, history: dict[str, list[float]]) -> None:
+        """Put the curve of the run before into grey; called in the worker."""
+        known = self._known
+        known.before = known.history or known.before
+        known.history = {name: list(values) for name, values in history.items()}
+        known.best_epoch = known.score = known.weights = None
 
-    def _changed(self) -> None:
+    def epoch_ended(self, event: training.EpochEnd) -> None:
+        """Add the epoch's numbers to the curves; called in the worker."""
+        for name, value in {"loss": event.loss, "val_loss": event.val_loss, **event.metrics}.items():
+            self._known.history.setdefault(name, []).append(value)
+
+    def draw(self, model: Any) -> None:
+        """Show the network as it now is; called in the worker."""
+        names = [view.value for view in self._views]
+        if "scores" in names or "ROC" in names:
+            self._known.score = training.predict(model, self._prepared.x_test)
+        if "network" in names:
+            self._known.weights = model.get_weights()
+        self._show()
+
+    def ended(self, result: training.Result) -> None:
+        """Add the run to the table and show the network that is kept; called in the worker."""
+        self._known.score = result.predict(self._prepared.x_test)
+        self._known.weights, self._known.best_epoch = result.model.get_weights(), result.best_epoch or None
+        if result.best_epoch:
+            numbers = metrics.evaluate(self._prepared.y_test, self._known.score, self._prepared.w_test)
+            self.runs.append(Run(result, self._known.score, numbers))
+        self._show()
+        self._table.show()
+
+    def reset(self) -> None:
+        """Clear the curves; the runs in the table stay."""
+        known = self._known
+        known.history, known.before = {}, {}
+        known.best_epoch = known.score = known.weights = None
+        self._controls.set(self._controls.start)
+        self._show()
+
+    def _data(self, config: RunConfig) -> training.Data:
+        self._prepared = self._prepare(config)
+        self._known.config, self._known.row = config, parts.shape(self._prepared.data.x_train)
+        return self._prepared.data
+
+    def _moved(self) -> None:
         self._show_size()
-        if self._session.change(self.config):
-            self._say(f"A new network, {self.config.label}, starts at the end of this epoch.")
+        try:
+            self._steering.change(self.config)
+        except ConfigError as error:
+            self._steering.say(str(error), warning=True)
 
-    def _on_state(self, state: str) -> None:
-        idle, running = state == session.IDLE, state == session.RUNNING
-        self._train.disabled = running
-        self._train.description = "Train" if idle or running else "Resume"
-        self._pause.disabled = not running
-        self._batch.disabled = self._epoch.disabled = running
-        self._halt.disabled = idle
-        if running and self._begins:
-            self._say(f"Building network {self.config.label} ...")
+    def _overlay(self, chosen: Sequence[Run]) -> None:
+        y, weight = self._prepared.y_test, self._prepared.w_test
+        self._known.overlaid = [
+            live_views.curve(run.result.config.label, colour, y, run.score, weight)
+            for colour, run in zip(live_views.OVERLAID, reversed(chosen), strict=False)
+        ]
+        self._show()
 
-    def _on_event(self, event: training.Event, model: Any) -> None:
-        if self._begins:
-            self._begins, self._before, self._score = False, self._history, None
-            self._history = {"loss": [], "val_loss": []}
-        now = time.monotonic()
-        held = self._session.stepping
-        if isinstance(event, training.BatchEnd):
-            if held or now - self._last_progress > MIN_SECONDS_BETWEEN_DRAWINGS:
-                self._last_progress = now
-                self._progress.max = event.epochs * event.batches
-                self._progress.value = (event.epoch - 1) * event.batches + event.batch
-                if held:
-                    self._say(f"Epoch {event.epoch}, batch {event.batch} of {event.batches}: loss {event.loss:.4f}")
-        elif isinstance(event, training.EpochEnd):
-            self._history["loss"].append(event.loss)
-            self._history["val_loss"].append(event.val_loss)
-            auc = event.metrics["val_auc"]
-            self._say(
-                f"Epoch <b>{event.epoch}</b> of {event.epochs} · loss {event.loss:.4f} · validation loss "
-                f"{event.val_loss:.4f} · validation AUC {auc:.4f} · {event.jets_per_second:,.0f} jets/s",
-                markup=True,
-            )
-            if held or now - self._last_drawn > MIN_SECONDS_BETWEEN_DRAWINGS:
-                self._score = training.predict(model, self._x_test)
-                self._draw()
-        else:
-            self._progress.value = self._progress.max
-
-    def _on_end(self, end: training.Result | Exception) -> None:
-        self._begins = True
-        if isinstance(end, Exception):
-            self._say(f"Training failed: {end}", True, details="".join(traceback.format_exception(end)))
-            return
-        self._score = end.predict(self._x_test)
-        if end.best_epoch:
-            self.runs.append(Run(end, self._score, metrics.evaluate(self._y_test, self._score, self._w_test)))
-        self._say(end.message, warning=end.reason == "nan")
-        self._draw(end.best_epoch)
-        self._show_runs()
-
-    def _draw(self, best_epoch: int | None = None) -> None:
-        fig = plots.figure(ncols=2, width=5.6, height=4.2)
-        left, right = fig.axes
-        if self._before.get("val_loss"):
-            before = self._before["val_loss"]
-            left.plot(range(1, len(before) + 1), before, color="#bbbbbb", label="validation, run before")
-        plots.loss_curves(left, self._history, best_epoch)
-        for colour, (name, score) in zip((plots.GREY, *plots.COLOURS[1:]), self._yardsticks.items(), strict=False):
-            plots.roc(right, self._y_test, score, self._w_test, name, colour, replicas=0)
-        for run in [run for run in self.runs if run.score is not self._score][-EARLIER_RUNS:]:
-            plots.roc(right, self._y_test, run.score, self._w_test, run.result.config.label, "#56B4E9", replicas=0)
-        if self._score is not None:
-            plots.roc(right, self._y_test, self._score, self._w_test, "this network", plots.W, replicas=0)
-        right.set_title("test jets", fontsize=plots.FONT)
-        self._image.value = plots.png(fig)
-        self._last_drawn = time.monotonic()
-
-    def _show_runs(self) -> None:
-        head = (
-            "nodes/layers",
-            "batch size",
-            "learning rate",
-            "parameters",
-            "best epoch",
-            "AUC",
-            "1/εB at εS = 0.5",
-            "seconds",
-        )
-        rows = "".join(_row(_cells(run, len(self._base.inputs)), "td") for run in self.runs)
-        self._table.value = f"<table>{_row(head, 'th')}{rows}</table>" if self.runs else ""
+    def _show(self) -> None:
+        self._image.value = live_views.picture([view.value for view in self._views], self._known)
 
     def _show_size(self) -> None:
         try:
-            count = models.count_parameters(self.config, self._data.x_train.shape[1])
+            config = self.config
+            count = models.count_parameters(config, self._row(config))
         except ConfigError as error:
-            self._controls.say(html.escape(str(error)))
+            self._controls.say(f"⚠ {error}")
             return
-        jets = min(len(self._data.y_train), self._base.train_size or len(self._data.y_train))
+        n_train = len(self._prepared.data.y_train)
+        jets = min(n_train, config.train_size or n_train)
         many = " ⚠ more than there are training jets" if count > jets else ""
         self._controls.say(f"{count:,} parameters, {jets:,} training jets{many}")
 
-    def _say(self, text: str, warning: bool = False, markup: bool = False, details: str = "") -> None:
-        text = text if markup else html.escape(text)
-        more = f"<details><summary>details</summary><pre>{html.escape(details)}</pre></details>" if details else ""
-        self._status.value = f"{'⚠ ' if warning else ''}{text}{more}"
+    def _row(self, config: RunConfig) -> parts.Shape:
+        """Shape of the inputs for a configuration, without preparing them."""
+        if config.model == "dense" and self._controls.chooses("inputs"):
+            return (len(config.inputs),)
+        return inputs.row(config) if self._controls.remade else parts.shape(self._prepared.data.x_train)
 
 
-def _cells(run: Run, n_inputs: int) -> tuple[str, ...]:
-    config, result = run.result.config, run.result
-    return (
-        config.label,
-        str(config.batch_size),
-        f"{config.learning_rate:.1e}",
-        f"{models.count_parameters(config, n_inputs):,}",
-        str(result.best_epoch),
-        str(run.metrics["auc"]),
-        str(run.metrics["rejection_50"]),
-        f"{result.seconds:.1f}",
+def _columns_of(whole: inputs.Prepared, names: Sequence[str]) -> Callable[[RunConfig], inputs.Prepared]:
+    """Prepare by picking columns of what is prepared already."""
+
+    def prepare(config: RunConfig) -> inputs.Prepared:
+        if not names or config.inputs == tuple(names):
+            return whole
+        return whole.columns([names.index(name) for name in config.inputs])
+
+    return prepare
+
+
+def _chooser(label: str, value: str) -> widgets.Dropdown:
+    tooltip = f"What the {label} picture shows"
+    return widgets.Dropdown(
+        options=list(live_views.VIEWS), value=value, description=label, tooltip=tooltip, style=STYLE
     )
-
-
-def _row(cells: tuple[str, ...], tag: str) -> str:
-    style = "padding: 2px 12px; text-align: right"
-    return "<tr>" + "".join(f'<{tag} style="{style}">{html.escape(cell)}</{tag}>' for cell in cells) + "</tr>"

@@ -24,6 +24,8 @@ W, QCD, GREY = "#0072B2", "#D55E00", "#666666"
 #: For further curves on one plot; those of W and QCD come last.
 COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", W, QCD)
 FONT = 13
+#: Signal efficiencies at which a ROC is drawn.
+EFFICIENCIES = np.linspace(0.01, 1, 100)
 #: Particle-flow classes by absolute id: name, colour, marker.
 CLASSES = {
     211: ("charged hadron", "#009E73", "o"),
@@ -132,15 +134,13 @@ def roc(
     `replicas` = 0 leaves the band out (live plots); the legend gives the AUC. Raises MetricError as `metrics.roc`.
     Used in M2.
     """
-    grid = _efficiencies()
+    grid = EFFICIENCIES
     name = f"{label} (AUC {metrics.auc(y, score, weight):.3f})".strip()
-    ax.plot(
-        grid, _inverse(metrics.background_efficiency(y, score, weight, grid)), color=colour, label=name, linewidth=2
-    )
+    ax.plot(grid, inverse(metrics.background_efficiency(y, score, weight, grid)), color=colour, label=name, linewidth=2)
     if replicas:
         low, high = metrics.roc_band(y, score, weight, grid, replicas)
-        ax.fill_between(grid, _inverse(high), _inverse(low), color=colour, alpha=0.25, linewidth=0)
-    _rejection_axes(ax)
+        ax.fill_between(grid, inverse(high), inverse(low), color=colour, alpha=0.25, linewidth=0)
+    rejection_axes(ax)
 
 
 def seed_band(
@@ -156,15 +156,15 @@ def seed_band(
     The band shows how far training again changes the result; the legend gives the AUC's mean and standard deviation.
     Raises MetricError as `metrics.roc`. Used in M2.
     """
-    grid = _efficiencies()
-    curves = np.array([_inverse(metrics.background_efficiency(y, score, weight, grid)) for score in scores])
+    grid = EFFICIENCIES
+    curves = np.array([inverse(metrics.background_efficiency(y, score, weight, grid)) for score in scores])
     aucs = [metrics.auc(y, score, weight) for score in scores]
     mean, deviation = curves.mean(axis=0), curves.std(axis=0, ddof=1) if len(curves) > 1 else np.zeros_like(grid)
     spread = f" ± {np.std(aucs, ddof=1):.4f}" if len(aucs) > 1 else ""
     name = f"{label} ({len(aucs)} seeds: AUC {np.mean(aucs):.4f}{spread})".strip()
     ax.plot(grid, mean, color=colour, label=name, linewidth=2)
     ax.fill_between(grid, np.maximum(mean - deviation, 1), mean + deviation, color=colour, alpha=0.25, linewidth=0)
-    _rejection_axes(ax)
+    rejection_axes(ax)
 
 
 def loss_curves(
@@ -181,7 +181,7 @@ def loss_curves(
         ax.axvline(best_epoch, color=QCD, linestyle=":", linewidth=2, label=f"best: epoch {best_epoch}")
     ax.set(xlabel="epoch", ylabel="loss (cross-entropy)", yscale="log" if log else "linear")
     ax.set_xlim(0.5, max(len(history.get("loss", ())), 5) + 0.5)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_epochs(ax)
     if not len(history.get("loss", ())):
         ax.set_ylim(0.1, 1)
     _legend(ax)
@@ -229,18 +229,21 @@ def eta_phi(
     ax.legend(handles=handles, fontsize=FONT - 3, loc="upper right", title="area ∝ $p_T$", frameon=False)
 
 
-def _efficiencies() -> NDArray[np.float64]:
-    return np.linspace(0.01, 1, 100)
-
-
-def _inverse(background: NDArray[np.float64]) -> NDArray[np.float64]:
+def inverse(background: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rejection 1/eB (n,) of background efficiencies; NaN where no background is left."""
     # Where no background is left nothing can be drawn on a logarithmic axis: NaN leaves a gap.
     return np.divide(1, background, out=np.full_like(background, np.nan), where=background > 0)
 
 
-def _rejection_axes(ax: Axes) -> None:
+def whole_epochs(ax: Axes) -> None:
+    """Let the ticks of an axis of epochs be whole numbers."""
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def rejection_axes(ax: Axes) -> None:
+    """Label the axes of rejection against efficiency, and draw the chance curve 1/eS if it is not there."""
     if not any(line.get_gid() == "chance" for line in ax.lines):
-        grid = _efficiencies()
+        grid = EFFICIENCIES
         ax.plot(grid, 1 / grid, color=GREY, linestyle=":", linewidth=2, label="chance", gid="chance", zorder=1)
     ax.set(
         xlabel="signal efficiency (W)",

@@ -247,7 +247,9 @@ def _key(model: "keras.Model", objective: Objective, batch_size: int, xla: bool)
     modules = re.findall(r'"module": ("[^"]*"|null)', text)
     if '"Lambda"' in text or not all(module.startswith('"keras') for module in modules):
         return ""
-    for number, name in enumerate([model.name, *(layer.name for layer in _layers(model))]):
+    # The configuration lists more than layers: a masking's comparisons, a Sequential's input, all with numbered names.
+    listed = [each["config"].get("name", "") for each in model.get_config().get("layers", ())]
+    for number, name in enumerate([model.name, *filter(None, listed), *(layer.name for layer in _layers(model))]):
         text = text.replace(f'"{name}"', f'"{number}"')
     return f"{objective.unit} {batch_size} {xla} {text}"
 

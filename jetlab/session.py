@@ -7,10 +7,12 @@ sense in the present state does nothing. Used by the live panel of M2.
 import dataclasses
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from jetlab import models, training, worker
 from jetlab.backend import load_keras
+from jetlab.checkpoint import Checkpoint
 from jetlab.config import RunConfig
 from jetlab.parts import shape
 
@@ -22,20 +24,23 @@ class Session:
     """Trains one network after the other on the same data, in the kernel's worker thread.
 
     Args:
-        data: scaled training and validation parts.
+        prepare: makes the data for a configuration; called in the worker.
         on_event: called in the worker with every training event and the model as it then is.
         on_end: called in the worker with the result of each training, or the exception that ended it.
         on_state: called with the new state whenever it changes.
+        keep: file that holds the training after each epoch, for `train` with `kept` after the kernel died.
     """
 
     def __init__(
         self,
-        data: training.Data,
+        prepare: Callable[[RunConfig], training.Data],
         on_event: Callable[[training.Event, Any], None],
         on_end: Callable[[training.Result | Exception], None],
         on_state: Callable[[str], None] = lambda state: None,
+        keep: Path | None = None,
     ) -> None:
-        self._data, self._on_event, self._on_end, self._on_state = data, on_event, on_end, on_state
+        self._prepare, self._on_event, self._on_end, self._on_state = prepare, on_event, on_end, on_state
+        self._keep, self._dropped, self._ending = keep, False, False
         self._lock = threading.Lock()
         self._go, self._stop = threading.Event(), threading.Event()
         self._state, self._step = IDLE, ""
@@ -53,8 +58,10 @@ class Session:
         """Whether the training goes in single steps."""
         return bool(self._step)
 
-    def train(self, config: RunConfig, blocking: bool = False) -> None:
-        """Start training; if paused, go on; if running, nothing. `blocking` waits for the end.
+    def train(self, config: RunConfig, blocking: bool = False, kept: Checkpoint | None = None) -> None:
+        """Start training, or go on with one that was `kept`; if paused, go on; if running, nothing.
+
+        `blocking` waits for the end.
 
         Raises:
             worker.BusyError: another panel trains in this kernel.
@@ -62,7 +69,7 @@ class Session:
         if self._state != IDLE:
             self.resume()
             return
-        thread = self._start(config, step="")
+        thread = self._start(config, step="", kept=kept)
         if blocking:
             thread.join()
 
@@ -93,9 +100,15 @@ class Session:
     def stop(self) -> None:
         """End the training after the present slice; the best weights so far are kept."""
         with self._lock:
-            self._next = None
+            self._next, self._ending = None, True
             self._stop.set()
             self._go.set()
+
+    def reset(self) -> None:
+        """End the training after the present slice and tell nothing more of it; its network is lost."""
+        with self._lock:
+            self._dropped = self._state != IDLE
+        self.stop()
 
     def change(self, config: RunConfig) -> bool:
         """Take a changed configuration while training; returns whether the network starts anew for it.
@@ -104,21 +117,22 @@ class Session:
         Idle: nothing to do.
         """
         with self._lock:
-            if self._state == IDLE or self._config is None:
+            if self._state == IDLE or self._config is None or self._ending:
                 return False
             self._knobs.learning_rate = config.learning_rate
             anew = dataclasses.replace(config, learning_rate=self._config.learning_rate) != self._config
             self._next = config if anew else None
             return anew
 
-    def _start(self, config: RunConfig, step: str) -> threading.Thread:
+    def _start(self, config: RunConfig, step: str, kept: Checkpoint | None = None) -> threading.Thread:
         with self._lock:
             self._stop.clear()
+            self._dropped = self._ending = False
             self._go.set()
             self._next = None
             self._knobs = training.Knobs()
             self._hold_after(step)
-            thread = worker.start(lambda: self._work(config), f"Training {config.label}")
+            thread = worker.start(lambda: self._work(config, kept), f"Training {config.label}")
             self._state = RUNNING
         self._on_state(RUNNING)
         return thread
@@ -134,14 +148,14 @@ class Session:
         self._step = step
         self._knobs.batches = 1 if step == "batch" else None
 
-    def _work(self, config: RunConfig | None) -> None:
+    def _work(self, config: RunConfig | None, kept: Checkpoint | None) -> None:
         try:
             while config is not None:
                 self._config = config
-                self._on_end(self._fit(config))
-                config = self._take_next()
+                self._tell(self._on_end, self._fit(config, kept))
+                config, kept = self._take_next(), None
         except Exception as error:  # the thread has nobody above it: the participant must read what happened
-            self._on_end(error)
+            self._tell(self._on_end, error)
         finally:
             self._enter(IDLE)
 
@@ -153,13 +167,18 @@ class Session:
                 self._stop.clear()
             return config
 
-    def _fit(self, config: RunConfig) -> training.Result:
+    def _tell(self, whom: Callable[..., None], *what: Any) -> None:
+        if not self._dropped:
+            whom(*what)
+
+    def _fit(self, config: RunConfig, kept: Checkpoint | None) -> training.Result:
+        data = self._prepare(config)
         load_keras().utils.set_random_seed(config.seed)
         self._knobs.learning_rate = None
-        model = models.build(config, shape(self._data.x_train))
+        model = models.build(config, shape(data.x_train))
 
         def on_event(event: training.Event) -> None:
-            self._on_event(event, model)
+            self._tell(self._on_event, event, model)
             if isinstance(event, training.TrainEnd):
                 return
             if isinstance(event, training.EpochEnd) and self._next is not None:
@@ -170,7 +189,7 @@ class Session:
                     self._go.clear()
             self._hold()
 
-        return training.fit(model, config, self._data, on_event, self._stop, self._knobs)
+        return training.fit(model, config, data, on_event, self._stop, self._knobs, self._keep, kept)
 
     def _hold(self) -> None:
         if self._go.is_set():

@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab import backend, models, objectives, programs
+from jetlab import backend, checkpoint, models, objectives, programs
 from jetlab.backend import device, load_keras
 from jetlab.config import RunConfig
 from jetlab.events import BatchEnd as BatchEnd
@@ -85,12 +86,17 @@ def fit(
     on_event: Callable[[Event], None] | None = None,
     stop: threading.Event | None = None,
     knobs: Knobs | None = None,
+    keep: Path | None = None,
+    resume: checkpoint.Checkpoint | None = None,
 ) -> Result:
     """Train by the configured loss, weighted, until the epochs are over, saturation, `stop` or a loss that is NaN.
 
     The model ends with the weights of the epoch of lowest validation loss; stopped before the first epoch ended it
-    keeps the weights it has, and after NaN those it began with. Events are emitted in the calling thread. Raises
-    TrainingError where data and loss disagree on what is to be learnt. Used in M2.
+    keeps the weights it has, and after NaN those it began with. Events are emitted in the calling thread.
+
+    `keep` names a file that holds the training after each epoch and is removed at the end; `resume` is what was read
+    from such a file: the training goes on behind its last epoch, with the numbers that it would have had. Raises
+    TrainingError where data and loss disagree on what is to be learnt, or `resume` is of other jets. Used in M2.
     """
     keras = load_keras()
     where = device()
@@ -110,7 +116,9 @@ def fit(
     model.compile(optimizer, loss=loss, weighted_metrics=accuracy)
     optimizer.build(model.trainable_variables)
     emit = on_event or (lambda event: None)
-    watch = Watch(model, config, data, emit, stop or threading.Event(), outputs)
+    watch = Watch(model, config, data, emit, stop or threading.Event(), outputs, keep)
+    if resume is not None:
+        watch.resume(resume)
     train = _train_by_program if backend.name() == "tensorflow" else _train_by_keras
     train(watch, knobs or Knobs())
     end = watch.end(where)
@@ -145,7 +153,7 @@ def _train_by_program(watch: Watch, knobs: Knobs) -> None:
     watch.outputs = program.outputs
     length = 1
     try:
-        for epoch in range(1, config.epochs + 1):
+        for epoch in range(watch.first_epoch, config.epochs + 1):
             watch.epoch_begins(epoch)
             shuffled = watch.data.order(config.seed, epoch)
             batch, sums = 0, np.zeros(4)
@@ -154,7 +162,11 @@ def _train_by_program(watch: Watch, knobs: Knobs) -> None:
                 began = time.perf_counter()
                 done = program.train(model, parts, shuffled, batch, knobs.batches or length)
                 # The first slice of all is one batch: it holds the compilation, and says nothing about speed.
-                seconds = (time.perf_counter() - began) / done.batches if batch or epoch > 1 else SLICE_SECONDS
+                seconds = (
+                    (time.perf_counter() - began) / done.batches
+                    if batch or epoch > watch.first_epoch
+                    else SLICE_SECONDS
+                )
                 length = max(1, int(SLICE_SECONDS / seconds))
                 batch += done.batches
                 sums += done[1:]
@@ -188,6 +200,7 @@ def _train_by_keras(watch: Watch, knobs: Knobs) -> None:
         sample_weight=data.w_train,
         batch_size=config.batch_size,
         epochs=config.epochs,
+        initial_epoch=watch.first_epoch - 1,
         callbacks=[callback],
         verbose=0,
     )

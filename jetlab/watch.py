@@ -3,16 +3,18 @@
 import math
 import threading
 import time
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab import objectives
+from jetlab import checkpoint, objectives
 from jetlab.config import RunConfig
 from jetlab.events import BatchEnd, EpochEnd, Event, TrainEnd
-from jetlab.parts import Data
+from jetlab.parts import Data, TrainingError
 
 if TYPE_CHECKING:
     import keras
@@ -29,6 +31,7 @@ class Watch:
         emit: Callable[[Event], None],
         stop: threading.Event,
         outputs: Callable[..., NDArray[np.float32]],
+        keep: Path | None = None,
     ) -> None:
         self.model, self.config, self.data, self.emit, self.stop = model, config, data, emit, stop
         self.jets = len(data.y_train)
@@ -41,8 +44,23 @@ class Watch:
         self.first_weights = self.best_weights = model.get_weights()
         self.training_seconds: list[float] = []
         self.over, self.outputs = False, outputs
+        self.first_epoch, self.keep = 1, keep
+        self.fingerprint = checkpoint.fingerprint(data) if keep else 0
         self.reason, self.message = "finished", f"All {config.epochs} epochs are done"
         self.began = time.perf_counter()
+
+    def resume(self, kept: checkpoint.Checkpoint) -> None:
+        """Go on behind the last epoch of a training that was cut off."""
+        variables = [*self.model.variables, *self.model.optimizer.variables]
+        shapes = [tuple(variable.shape) for variable in variables]
+        if kept.data != checkpoint.fingerprint(self.data) or shapes != [value.shape for value in kept.variables]:
+            raise TrainingError("The training that was kept is of other jets or another network; train anew.")
+        for variable, value in zip(variables, kept.variables, strict=True):
+            variable.assign(value)
+        self.history = {name: list(values) for name, values in kept.history.items()}
+        self.first_epoch = kept.epoch + 1
+        self.best_epoch, self.best_weights = kept.best_epoch, kept.best
+        self.best_loss = self.history["val_loss"][kept.best_epoch - 1]
 
     def epoch_begins(self, epoch: int) -> None:
         """Start the clock of an epoch, counted from 1."""
@@ -74,6 +92,7 @@ class Watch:
             self.history[name].append(value)
         if val_loss < self.best_loss:
             self.best_epoch, self.best_loss, self.best_weights = self.epoch, val_loss, self.model.get_weights()
+        self._keep()
         rate = self.jets / self.training_seconds[-1]
         self.emit(EpochEnd(self.epoch, self.config.epochs, loss, val_loss, reported, seconds, rate))
         if self.config.patience and self.epoch - self.best_epoch >= self.config.patience:
@@ -81,6 +100,8 @@ class Watch:
 
     def end(self, where: str) -> TrainEnd:
         """Give the model the weights it shall keep and sum up."""
+        if self.keep:
+            checkpoint.forget(self.keep)
         if self.best_epoch:
             self.model.set_weights(self.best_weights)
             kept = f"the model has the weights of epoch {self.best_epoch}, the best"
@@ -94,6 +115,17 @@ class Watch:
         rate = self.jets * len(timed) / sum(timed) if timed else 0.0
         seconds = time.perf_counter() - self.began
         return TrainEnd(self.reason, f"{self.message}; {kept}.", self.best_epoch, seconds, rate, where)
+
+    def _keep(self) -> None:
+        if not self.keep:
+            return
+        variables = [variable.numpy() for variable in (*self.model.variables, *self.model.optimizer.variables)]
+        kept = (self.fingerprint, self.epoch, self.best_epoch, self.history, variables, self.best_weights)
+        try:
+            checkpoint.write(self.keep, checkpoint.Checkpoint(self.config, *kept))
+        except OSError as error:
+            warnings.warn(f"The training cannot be kept in {self.keep} ({error}); it goes on without.", stacklevel=2)
+            self.keep = None
 
     def _diverged(self, what: str) -> None:
         remedy = f"lower the learning rate (now {self.config.learning_rate:g}) and check that the inputs are scaled"

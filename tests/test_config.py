@@ -26,6 +26,15 @@ def test_standard_runs_and_their_inputs(model):
         RunConfig.standard("transformer")
 
 
+def test_layers_of_their_own_width():
+    config = RunConfig(layers=3, widths=[32, 16, 8])
+    assert (config.label, config.layer_nodes) == ("32-16-8/3", (32, 16, 8))
+    assert RunConfig(layers=2, nodes=5).layer_nodes == (5, 5)
+    assert RunConfig.from_json(config.to_json()) == config
+    with pytest.raises(ConfigError, match="of a dense network"):
+        RunConfig(model="lstm", layers=3, widths=(32, 16, 8))
+
+
 def test_frozen_and_hashable():
     config = RunConfig()
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -89,6 +98,7 @@ def test_numpy_numbers_become_plain_ones():
         ("seed", 2**32, "from 0"),
         ("train_size", 1, "from 2"),
         ("dropout", 1.0, "not including, 1"),
+        ("dropout", 10**400, "not including, 1"),
         ("dropout", -0.1, "not including, 1"),
         ("dropout", "half", "not including, 1"),
         ("learning_rate", 0.0, "above 0"),
@@ -98,6 +108,9 @@ def test_numpy_numbers_become_plain_ones():
         ("activation", "rellu", "Did you mean 'relu'"),
         ("activation", ["relu"], "relu, tanh"),
         ("optimizer", "Adam", "Did you mean 'adam'"),
+        ("widths", (8, 4), "each of the 3 layers"),
+        ("widths", (8, 4, 0), "from 1"),
+        ("widths", 8, "list"),
         ("length", 0, "from 1"),
         ("image_size", 3, "from 4"),
         ("loss", "hinge", "mse"),

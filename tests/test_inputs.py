@@ -41,8 +41,9 @@ def test_columns_are_scaled_by_the_training_part(sample, parts):
 
 def test_images_are_those_of_the_lesson_but_for_the_unit(sample, parts):
     made = prepare(sample, parts, model="cnn", image_size=16)
-    candidates = images.flip(images.rotate(images.centre(sample[parts[2]])))
-    expected = images.normalise(images.pixelate(candidates, 16))
+    test = sample[parts[2]]
+    candidates = images.zoom(images.flip(images.rotate(images.centre(test))), test["jet_pt_ak7"])
+    expected = np.sqrt(images.normalise(images.pixelate(candidates, 16)))
     assert made.x_test.shape == expected.shape
     ratio = made.x_test[expected > 0] / expected[expected > 0]
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-4)

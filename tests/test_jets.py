@@ -121,6 +121,7 @@ def test_constituents_relative_to_the_jet(sample):
     found = jets.constituents(sample)
     fraction = np.exp(found["log_pt"]) * sample["jet_pt_ak7"]
     np.testing.assert_allclose(ak.flatten(fraction), ak.flatten(sample["ak7pfcand_pt"]), rtol=1e-4)
+    np.testing.assert_allclose(ak.flatten(np.exp(found["log_pt_gev"])), ak.flatten(found["pt"]), rtol=1e-5)
     assert ak.max(found["dr"]) < 1.5, "wrapped: no candidate on the other side of the detector"
     np.testing.assert_allclose(
         ak.flatten(found["dr"] ** 2), ak.flatten(found["deta"] ** 2 + found["dphi"] ** 2), rtol=1e-4
@@ -135,6 +136,15 @@ def test_constituents_relative_to_the_jet(sample):
 def test_id_classes_leave_zero_for_padding():
     classes = jets.id_class(ak.Array([[211, -211, 130], [], [22, -11, 13, 1]]))
     assert classes.tolist() == [[1, 1, 2], [], [3, 4, 5, 6]]
+
+
+def test_random_order_keeps_each_jets_records_and_is_the_same_for_the_same_seed():
+    records = ak.unflatten(ak.zip({"n": np.arange(60), "pt": np.ones(60)}), [50, 0, 10])
+    shuffled = jets.order(records, "random", seed=3)
+    assert ak.sort(shuffled["n"], axis=1).tolist() == records["n"].tolist()
+    assert shuffled["n"].tolist() != records["n"].tolist()
+    assert jets.order(records, "random", seed=3)["n"].tolist() == shuffled["n"].tolist()
+    assert jets.order(records, "random", seed=4)["n"].tolist() != shuffled["n"].tolist()
 
 
 def test_order_by_pt_and_by_dr():

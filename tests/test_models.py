@@ -25,6 +25,13 @@ def test_dense_has_the_layers_asked_for(layers, dropout):
     assert not model.compiled
 
 
+def test_layers_may_differ_in_width():
+    config = RunConfig(layers=3, widths=(9, 5, 2))
+    model = models.dense(config, 4)
+    assert [layer.units for layer in model.layers if layer.name.startswith("hidden")] == [9, 5, 2]
+    assert models.count_parameters(config) == model.count_params()
+
+
 def test_output_is_the_sigmoid_of_a_sum_without_hidden_layers():
     model = models.dense(RunConfig(layers=0), 2)
     model.set_weights([np.array([[1.0], [-2.0]]), np.array([0.5])])

@@ -196,6 +196,25 @@ def test_a_program_is_kept_for_the_same_structure_only():
     assert programs.take(compiled(dense()), TAGGING, (6,), 32, 100) is program
 
 
+def masked():
+    inputs = layers.Input((4, 3))
+    x = layers.LSTM(5)(layers.Masking()(inputs))
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+
+
+def sequential():
+    return keras.Sequential([layers.Input((4, 3)), layers.Masking(), layers.LSTM(5), layers.Dense(1)])
+
+
+@pytest.mark.parametrize("network", [masked, sequential])
+def test_the_program_of_a_masked_network_is_found_again(network):
+    programs._idle.clear()
+    first = compiled(network())
+    program = programs.take(first, TAGGING, (4, 3), 32, 100)
+    programs.keep(program, first)
+    assert programs.take(compiled(network()), TAGGING, (4, 3), 32, 100) is program
+
+
 def test_only_some_programs_are_kept():
     programs._idle.clear()
     model = compiled(maxout())

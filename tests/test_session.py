@@ -43,7 +43,7 @@ def steered(seen):
     y = rng.integers(0, 2, 320)
     part = (rng.normal(y[:, None], 1, (320, 2)), y, np.ones(320))
     steered = Session(
-        training.Data(*part, *part),
+        lambda config: training.Data(*part, *part),
         lambda event, model: seen.events.append(event),
         seen.ends.append,
         seen.states.append,
@@ -148,6 +148,30 @@ def test_stop_forgets_a_change(steered, seen):
     assert len(seen.ends) == 1
 
 
+def test_reset_tells_nothing_more(steered, seen):
+    steered.reset()
+    steered.train(LONG)
+    wait_until(lambda: seen.epochs())
+    steered.reset()
+    told = len(seen.events)
+    wait_until(lambda: steered.state == IDLE)
+    assert len(seen.events) <= told + 1
+    assert seen.ends == []
+    steered.train(replace(LONG, epochs=1), blocking=True)
+    assert [end.reason for end in seen.ends] == ["finished"]
+
+
+def test_a_change_after_stop_starts_nothing(steered, seen):
+    steered.train(LONG)
+    wait_until(lambda: seen.epochs())
+    steered.pause()
+    wait_until(lambda: steered.state == PAUSED)
+    steered.stop()
+    assert not steered.change(replace(LONG, nodes=9))
+    wait_until(lambda: steered.state == IDLE)
+    assert [end.config.nodes for end in seen.ends] == [4]
+
+
 def test_commands_without_sense_do_nothing(steered, seen):
     for command in (steered.pause, steered.resume, steered.stop):
         command()
@@ -189,6 +213,7 @@ def test_any_order_of_commands_ends_idle(steered, seen, seed):
         lambda: steered.step(LONG, "epoch"),
         lambda: steered.change(replace(LONG, nodes=rng.randint(2, 9))),
         steered.stop,
+        steered.reset,
     ]
     for _ in range(30):
         try:

@@ -33,6 +33,7 @@ def jupyterlab(root: Path, private: Path) -> Iterator[str]:
         "IPYTHONDIR": str(private / "ipython"),
         "JETLAB_FAST": "1",
         "JETLAB_PROGRESS": str(private / "progress.json"),
+        "JETLAB_CHECKPOINTS": str(private / "checkpoints"),
     }
     log = private / "jupyterlab.log"
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]

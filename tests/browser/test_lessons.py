@@ -73,8 +73,58 @@ def test_live_panel_trains_stops_and_keeps_its_runs(lab: Lab, tmp_path: Path) ->
     set_slider("layers", "1")
     set_slider("epochs", "2")
     panel.get_by_text("385 parameters").wait_for(timeout=10_000)  # 5 * 64 + 65
+    expect(train).to_be_enabled(timeout=20_000)
     train.press("Enter")
     expect(table).to_have_count(3, timeout=60_000)
     assert "64/1" in table.nth(2).inner_text()
     lab.scroll_to_cell(number)
     assert lab.screenshot(tmp_path / "panel.png").stat().st_size > 10_000
+
+    # Another picture, and the first run's ROC laid over.
+    shown = image.get_attribute("src")
+    panel.locator(".widget-dropdown").filter(has_text="left").locator("select").select_option("network")
+    expect(image).not_to_have_attribute("src", shown, timeout=20_000)
+    shown = image.get_attribute("src")
+    panel.get_by_label("1: 64/3").check()
+    expect(image).not_to_have_attribute("src", shown, timeout=20_000)
+    assert lab.screenshot(tmp_path / "overlaid.png").stat().st_size > 10_000
+
+    # The configuration goes through a short text and back.
+    panel.get_by_text("share", exact=True).click()
+    panel.get_by_role("button", name="Share").click()
+    text = panel.get_by_label("code")
+    expect(text).not_to_have_value("", timeout=10_000)
+    shared = text.input_value()
+    set_slider("layers", "5")
+    panel.get_by_text("17,025 parameters").wait_for(timeout=10_000)  # 5 * 64 + 4 * 65 * 64 + 65
+    text.fill(shared)
+    text.press("Tab")
+    panel.get_by_role("button", name="Apply").click()
+    panel.get_by_text("385 parameters").wait_for(timeout=10_000)
+
+    panel.get_by_text("Keras code").click()
+    panel.get_by_role("button", name="Show").click()
+    panel.get_by_text("keras.layers.Dense(64").first.wait_for(timeout=10_000)
+    assert lab.screenshot(tmp_path / "code.png").stat().st_size > 10_000
+
+
+def test_a_training_goes_on_after_the_kernel_died(lab: Lab) -> None:
+    lab.open("notebooks/02_dense_tagger.ipynb")
+    number = lab.find_cell("TrainingPanel")
+    lab.run_all()
+    lab.wait_idle(timeout=400)
+    panel = lab.cell(number)
+    row = panel.locator(".widget-hslider").filter(has_text="epochs").locator(".widget-readout")
+    row.fill("100")
+    row.press("Enter")
+    panel.get_by_role("button", name="Train").click()
+    panel.get_by_text(re.compile(r"Epoch \d+ of 100")).wait_for(timeout=60_000)
+    panel.get_by_role("button", name="Pause").click()
+    expect(panel.get_by_role("button", name="Resume")).to_be_enabled(timeout=20_000)
+    lab.restart_and_run_all()
+    lab.wait_idle(timeout=400)
+    panel.get_by_text(re.compile(r"A training of 64/3 was cut off after epoch \d+ of 100")).wait_for(timeout=20_000)
+    panel.get_by_role("button", name="Go on").click()
+    panel.get_by_text(re.compile(r"Epoch \d+ of 100")).wait_for(timeout=60_000)
+    panel.get_by_role("button", name="Stop").click()
+    expect(panel.locator("table tr")).to_have_count(2, timeout=20_000)

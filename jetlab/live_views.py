@@ -1,0 +1,133 @@
+"""The pictures of the live panel, each drawn on an Axes from what is known of a training so far.
+
+They must be cheap: drawing and training share the machine. Curves that do not change are worked out once.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from jetlab import metrics, network_drawing, objectives, plots
+from jetlab.config import RunConfig
+from jetlab.parts import Shape
+
+#: Colours of earlier runs that are laid over the present one, the latest first.
+OVERLAID = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7")
+
+
+@dataclass
+class Curve:
+    """A tagger on the test jets that is drawn beside the network in training."""
+
+    label: str
+    colour: str
+    rejection: NDArray[np.float64]
+
+
+@dataclass
+class Known:
+    """What a panel knows: the configuration, curves so far, the run before, and the scores of the test jets.
+
+    `history` has loss, val_loss and the objective's numbers, one per epoch; `weights` are the network's, as Keras gives
+    them; `others` are taggers to compare with.
+    """
+
+    config: RunConfig
+    row: Shape
+    y: NDArray[Any]
+    weight: NDArray[Any]
+    history: dict[str, list[float]] = field(default_factory=dict)
+    before: dict[str, list[float]] = field(default_factory=dict)
+    best_epoch: int | None = None
+    score: NDArray[np.float32] | None = None
+    weights: list[NDArray[Any]] | None = None
+    yardsticks: Sequence[Curve] = ()
+    overlaid: Sequence[Curve] = ()
+
+
+def curve(label: str, colour: str, y: NDArray[Any], score: NDArray[Any], weight: NDArray[Any]) -> Curve:
+    """Work out the ROC of a tagger, for `Known`."""
+    named = f"{label} (AUC {metrics.auc(y, score, weight):.3f})"
+    background = metrics.background_efficiency(y, score, weight, plots.EFFICIENCIES)
+    return Curve(named, colour, plots.inverse(background))
+
+
+def loss(ax: Axes, known: Known, log: bool = False) -> None:
+    """Training and validation loss, with the run before in grey."""
+    _before(ax, known, "val_loss")
+    plots.loss_curves(ax, known.history, known.best_epoch, log)
+    ax.set_ylabel(f"loss ({objectives.get(known.config.loss).unit})")
+    _width(ax, known)
+
+
+def validation_auc(ax: Axes, known: Known) -> None:
+    """Area under the ROC of the validation jets after each epoch, with the run before in grey."""
+    _before(ax, known, "val_auc")
+    values = known.history.get("val_auc", [])
+    ax.plot(np.arange(1, len(values) + 1), values, color=plots.W, marker="o", markersize=4, label="validation")
+    if known.best_epoch:
+        ax.axvline(
+            known.best_epoch, color=plots.QCD, linestyle=":", linewidth=2, label=f"best: epoch {known.best_epoch}"
+        )
+    ax.set(xlabel="epoch", ylabel="validation AUC")
+    _width(ax, known)
+    plots.whole_epochs(ax)
+    ax.legend(fontsize=plots.FONT - 2, frameon=False, loc="lower right")
+
+
+def scores(ax: Axes, known: Known) -> None:
+    """How the network's scores of W and of QCD test jets are spread."""
+    if known.score is None:
+        ax.set(xlabel="score (QCD 0, W 1)", ylabel="jets (normalised to unit area)", xlim=(0, 1))
+        return
+    plots.score_distributions(ax, known.y, known.score, known.weight)
+
+
+def roc(ax: Axes, known: Known) -> None:
+    """Rejection against efficiency of the test jets: the network, the yardsticks and the runs laid over."""
+    curves = [*known.yardsticks, *known.overlaid]
+    if known.score is not None:
+        curves.append(curve("this network", plots.W, known.y, known.score, known.weight))
+    for each in curves:
+        ax.plot(plots.EFFICIENCIES, each.rejection, color=each.colour, label=each.label, linewidth=2)
+    plots.rejection_axes(ax)
+    ax.set_title("test jets", fontsize=plots.FONT)
+
+
+def network(ax: Axes, known: Known) -> None:
+    """The network as columns of nodes, connections by sign and size of their weights."""
+    network_drawing.draw(ax, known.config, known.row, known.weights)
+
+
+VIEWS: Mapping[str, Callable[[Axes, Known], None]] = {
+    "loss": loss,
+    "loss, logarithmic": lambda ax, known: loss(ax, known, log=True),
+    "validation AUC": validation_auc,
+    "scores": scores,
+    "ROC": roc,
+    "network": network,
+}
+
+
+def picture(names: Sequence[str], known: Known) -> bytes:
+    """Draw the named views side by side, as PNG."""
+    fig = plots.figure(ncols=len(names), width=5.6, height=4.2, dpi=80)
+    for ax, name in zip(fig.axes, names, strict=True):
+        VIEWS[name](ax, known)
+    return plots.png(fig)
+
+
+def _before(ax: Axes, known: Known, name: str) -> None:
+    values = known.before.get(name)
+    if values:
+        ax.plot(range(1, len(values) + 1), values, color="#bbbbbb", label="validation, run before")
+
+
+def _width(ax: Axes, known: Known) -> None:
+    """Room for the longer of the two runs."""
+    epochs = max(len(history.get("val_loss", ())) for history in (known.history, known.before))
+    ax.set_xlim(0.5, max(epochs, 5) + 0.5)
