@@ -1,7 +1,7 @@
 # `make lab` opens the kit, `make test` runs every test there is; both set up .venv first. `make help` lists the rest.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test format clean-notebooks constraints clean
+.PHONY: help lab test test-ipykernel6 site format clean-notebooks constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,10 @@ SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUITABLE)' >/dev/null 2>&1 && echo $$p && break; done)
 DEVICE ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
+# Each lesson with the outputs of its last test run: `make test` writes them, and `make site` where that is out of date.
+LESSONS := $(shell find notebooks -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*')
+RUNS := $(LESSONS:notebooks/%=build/lessons/%)
+SHOWN := $(shell find jetlab data benchmarks/results -type f -not -path '*/__pycache__/*')
 # JupyterLab refuses to run as root, as it does in a container, unless told to.
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -24,6 +28,8 @@ INSTALL := $(BIN)/python -m pip install --prefer-binary --only-binary fastjet,py
 help:
 	@echo "make lab              set up, then open JupyterLab in notebooks/; LAB_ARGS=--no-browser for servers"
 	@echo "make test             set up, then run every test; TEST_ARGS='-k io' picks some"
+	@echo "make test-ipykernel6  run the browser tests on the last ipykernel before 7"
+	@echo "make site             build the web site, lessons with their outputs, in build/site; JETLAB_HUB=https://... for yours"
 	@echo "make format           format code and notebooks"
 	@echo "make clean-notebooks  strip outputs from the notebooks, as they are stored"
 	@echo "make constraints      write what is installed here to constraints.txt"
@@ -38,6 +44,19 @@ test: $(TEST_READY)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	JETLAB_FAST=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env $(TEST_ARGS)
+
+# The ipykernel before 7 has no subshells: widgets there are served by the one thread that also runs the cells.
+test-ipykernel6: $(TEST_READY)
+	$(BIN)/python -m pip install -q --target build/ipykernel6 --upgrade --no-deps 'ipykernel<7'
+	PYTHONPATH=build/ipykernel6 $(BIN)/python -m pytest -m browser tests/browser
+
+site: $(TEST_READY) $(RUNS)
+	ln -sfn ../build/lessons docs/notebooks
+	$(BIN)/python -m sphinx -E -W --keep-going --quiet -d build/doctrees docs build/site
+	@echo "Open build/site/index.html"
+
+$(RUNS): build/lessons/%: notebooks/% $(SHOWN) | $(TEST_READY)
+	JETLAB_FAST=1 $(BIN)/python -m pytest --nbval-lax --nbval-current-env $<
 
 format: $(TEST_READY)
 	$(BIN)/python -m ruff check --fix .
@@ -57,7 +76,7 @@ constraints: $(TEST_READY)
 	touch $(LAB_READY) $(TEST_READY)
 
 clean:
-	rm -rf $(VENV) .hypothesis .pytest_cache .ruff_cache
+	rm -rf $(VENV) build docs/notebooks .hypothesis .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -75,5 +94,5 @@ $(LAB_READY): $(PINS) | $(BIN)/python
 	@touch $@
 
 $(TEST_READY): $(LAB_READY)
-	$(INSTALL) -e '.[$(DEVICE),simulation,test]'
+	$(INSTALL) -e '.[$(DEVICE),simulation,test,docs]'
 	@touch $@

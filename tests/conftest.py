@@ -1,17 +1,10 @@
-import atexit
 import os
-import tempfile
 from pathlib import Path
 
 import pytest
 
 # Before anything imports TensorFlow: its banner about CPU instructions says nothing about jetlab.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-# The exercises that the tests solve, in notebooks too, are not the developer's progress, nor that of another test run.
-_progress = tempfile.TemporaryDirectory(prefix="jetlab-tests-")
-atexit.register(_progress.cleanup)
-os.environ["JETLAB_PROGRESS"] = str(Path(_progress.name) / "progress.json")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
