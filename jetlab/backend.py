@@ -54,7 +54,7 @@ def device() -> str:
     if not gpus:
         line = _cpu()
         if shutil.which("nvidia-smi") or Path("/dev/nvidia0").exists():
-            line += " (a GPU is here, but TensorFlow finds no CUDA for it: pip install 'tensorflow[and-cuda]')"
+            line += " (a GPU is here, but TensorFlow finds no CUDA for it: make lab DEVICE=gpu)"
         return line
     try:
         for gpu in gpus:

@@ -34,7 +34,15 @@ STANDARD: dict[str, dict[str, Any]] = {
     },
     "lstm": {"layers": 1, "nodes": 64, "learning_rate": 2e-3},
     "gru": {"layers": 1, "nodes": 64, "learning_rate": 2e-3},
-    "deep_sets": {"layers": 3, "nodes": 64, "batch_size": 256, "epochs": 25, "patience": 6, "length": 60},
+    "deep_sets": {
+        "layers": 3,
+        "nodes": 64,
+        "batch_size": 256,
+        "learning_rate": 2e-3,
+        "epochs": 25,
+        "patience": 6,
+        "length": 60,
+    },
 }
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "leaky_relu", "linear")
 OPTIMIZERS = ("adam", "adamw", "nadam", "sgd", "rmsprop")
@@ -180,7 +188,7 @@ class RunConfig:
 
 
 def fast_mode() -> bool:
-    """Whether the environment asks for short runs (JETLAB_FAST=1, as tests and Binder do). Used in all lessons."""
+    """Whether the environment asks for short runs (JETLAB_FAST=1, as the tests do). Used in all lessons."""
     return os.environ.get("JETLAB_FAST", "0") not in ("", "0")
 
 

@@ -1,0 +1,160 @@
+"""Learning a jet energy scale: targets, inputs per jet and per candidate, flattened spectra, training, scores.
+
+All networks estimate log(pt_gen / pt_raw), the logarithm of the ideal correction, so that one which knows nothing yet,
+and says 0, leaves the raw pt as it is. Used in M6.
+"""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+import awkward as ak
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jetlab import jets, response, training
+from jetlab.config import RunConfig
+from jetlab.metrics import Estimate
+from jetlab.sample import JetSample
+
+if TYPE_CHECKING:
+    import keras
+
+Floats = NDArray[np.float64]
+#: Bins of M6. Below 230 and above 450 GeV the sample's own cut, 200 < corrected pt < 500 GeV, takes those jets that are
+#: measured too low or too high, and so moves the median response: this is the sample's doing, not the detector's.
+PT_EDGES = (230.0, 250.0, 270.0, 300.0, 330.0, 360.0, 400.0, 450.0)
+ETA_EDGES = tuple(0.25 * i for i in range(9))
+#: A bin of fewer test jets is not asked to close: the error of its median is near a per cent.
+ENOUGH = 200
+#: Spectra are made flat in this range (GeV) in so many bins of log(pt); jets beyond count like those at its ends.
+FLAT_RANGE, FLAT_BINS = (220.0, 470.0), 15
+
+
+class Scores(NamedTuple):
+    """A correction judged on jets with PT_EDGES' gen pt: in bins of gen pt and of |eta|, and all of them together."""
+
+    by_pt: response.Binned
+    by_eta: response.Binned
+    closure: Estimate
+    resolution: Estimate
+
+    @property
+    def worst(self) -> Estimate:
+        """Largest |closure - 1| over the bins of both with enough jets, with its error. Used in M6."""
+        return max(self.by_pt.worst, self.by_eta.worst)
+
+
+def log_correction(sample: JetSample) -> Floats:
+    """The target: log(pt_gen / pt_raw) of each jet, float64 (n_jets,). Used in M6."""
+    return np.log(_column(sample, "genjet_pt_ak7") / _column(sample, "jet_ptraw_ak7"))
+
+
+def corrected(sample: JetSample, log_factor: ArrayLike) -> Floats:
+    """Corrected pt in GeV: the raw one times exp of what a network says, both (n_jets,). Used in M6."""
+    return _column(sample, "jet_ptraw_ak7") * np.exp(np.asarray(log_factor, dtype=np.float64))
+
+
+def fiducial(sample: JetSample) -> NDArray[np.bool_]:
+    """Whether a jet's gen pt lies in the range of PT_EDGES, bool (n_jets,). Used in M6."""
+    gen_pt = sample["genjet_pt_ak7"]
+    return (gen_pt >= PT_EDGES[0]) & (gen_pt < PT_EDGES[-1])
+
+
+def judge(sample: JetSample, pt: ArrayLike, minimum: int = ENOUGH, replicas: int = 200) -> Scores:
+    """Closure and resolution of an estimate `pt` (GeV, one per jet of the sample) against gen pt.
+
+    Every jet counts once, for W and QCD alike. Raises MetricError as `jetlab.response`. Used in M6.
+    """
+    kept = fiducial(sample)
+    values = response.response(np.asarray(pt)[kept], sample["genjet_pt_ak7"][kept])
+    by = sample["genjet_pt_ak7"][kept], np.abs(sample["jet_eta_ak7"][kept])
+    by_pt, by_eta = (
+        response.binned(values, each, edges, minimum=minimum, replicas=replicas)
+        for each, edges in zip(by, (PT_EDGES, ETA_EDGES), strict=True)
+    )
+    whole = (figure(values, replicas=replicas) for figure in (response.closure, response.resolution))
+    return Scores(by_pt, by_eta, *whole)
+
+
+def flat_weights(sample: JetSample) -> Floats:
+    """Weights (n_jets,) with which W jets and QCD jets each have a flat spectrum in log(gen pt), of mean one.
+
+    What a network learns is pulled to where the jets of its training were many (the prior); a flat spectrum pulls
+    nowhere. Used in M6.
+    """
+    gen_pt, is_w = _column(sample, "genjet_pt_ak7"), sample["jet_isW_ak7"] == 1
+    edges = np.geomspace(*FLAT_RANGE, FLAT_BINS + 1)
+    number = np.clip(np.searchsorted(edges, gen_pt, side="right") - 1, 0, FLAT_BINS - 1)
+    inside = (gen_pt >= edges[0]) & (gen_pt < edges[-1])
+    weight = np.ones(len(gen_pt))
+    for chosen in (is_w, ~is_w):
+        # Jets beyond the range are many at one end and few at the other: they do not count, but weigh like their bin.
+        content = np.bincount(number[chosen & inside], minlength=FLAT_BINS)
+        weight[chosen] = 1 / np.maximum(content, 1)[number[chosen]]
+        if chosen.any():
+            weight[chosen] /= weight[chosen].mean()
+    return weight
+
+
+def jet_inputs(sample: JetSample) -> Floats:
+    """Log of raw pt (GeV), |eta|, rho (GeV), area, rho x area / raw pt: what L1L2L3 uses, float64 (n_jets, 5).
+
+    Used in M6.
+    """
+    raw, rho, area = (_column(sample, name) for name in ("jet_ptraw_ak7", "rho", "jet_area_ak7"))
+    return np.stack([np.log(raw), np.abs(_column(sample, "jet_eta_ak7")), rho, area, rho * area / raw], axis=1)
+
+
+def fractions(sample: JetSample) -> Floats:
+    """Share of the candidates' pt that each class of `jets.CLASSES` carries, float64 (n_jets, 5). Used in M6."""
+    candidates = jets.constituents(sample)
+    total = ak.to_numpy(ak.sum(candidates["pt"], axis=1)).astype(np.float64)
+    sums = [ak.sum(candidates["pt"][candidates["id_class"] == i + 1], axis=1) for i in range(len(jets.CLASSES))]
+    return np.stack([ak.to_numpy(each) / total for each in sums], axis=1)
+
+
+def candidate_inputs(sample: JetSample, length: int = 70) -> NDArray[np.float32]:
+    """The hardest candidates of each jet, float32 (n_jets, length, 9), zeros where a jet has fewer.
+
+    Fraction of the jet's raw pt; its logarithm, |eta| and distance from the jet axis, brought to numbers of order one;
+    and a column for each class of `jets.CLASSES` that is 1 or 0. Raises ValueError for a length below 1. Used in M6.
+    """
+    pt = sample["ak7pfcand_pt"]
+    candidates = jets.constituents(sample)
+    fraction = pt / sample["jet_ptraw_ak7"]
+    columns = {
+        "fraction": fraction,
+        "log_fraction": np.log(fraction) / 3 + 2,
+        "abs_eta": (np.abs(sample["ak7pfcand_eta"]) - 1.2) * 4,
+        "dr": candidates["dr"] * 3,
+        **{str(number + 1): candidates["id_class"] == number + 1 for number in range(len(jets.CLASSES))},
+    }
+    hardest = ak.zip(columns)[ak.argsort(pt, axis=1, ascending=False, stable=True)]
+    return jets.pad(hardest, length)[0]
+
+
+def train(
+    model: "keras.Model",
+    config: RunConfig,
+    data: training.Data,
+    on_event: Callable[[training.Event], None] | None = None,
+) -> training.Result:
+    """As `training.fit`, with a learning rate that falls to nearly nothing, along a cosine (arXiv:1608.03983).
+
+    A scale is wanted to a per cent: with steps of one length the network would go on trembling by more. Used in M6.
+    """
+    knobs = training.Knobs()
+
+    def cool(event: training.Event) -> None:
+        if isinstance(event, training.EpochEnd):
+            left = (1 + math.cos(math.pi * event.epoch / event.epochs)) / 2
+            knobs.learning_rate = config.learning_rate * max(left, 1e-3)
+        if on_event:
+            on_event(event)
+
+    return training.fit(model, config, data, cool, knobs=knobs)
+
+
+def _column(sample: JetSample, name: str) -> Floats:
+    return sample[name].astype(np.float64)
