@@ -26,8 +26,8 @@ def dense(config: RunConfig, n_inputs: int) -> "keras.Model":
     """Fully connected network on (n, n_inputs) numbers; with no hidden layer it is logistic regression. Used in M2."""
     keras = load_keras()
     inputs = x = keras.layers.Input((n_inputs,), name="input")
-    for number in range(1, config.layers + 1):
-        x = keras.layers.Dense(config.nodes, activation=config.activation, name=f"hidden_{number}")(x)
+    for number, nodes in enumerate(config.layer_nodes, start=1):
+        x = keras.layers.Dense(nodes, activation=config.activation, name=f"hidden_{number}")(x)
         x = _dropped(x, config, number)
     return keras.Model(inputs, _output(x, config), name="dense")
 
@@ -124,7 +124,7 @@ def count_parameters(config: RunConfig, row: int | Shape | None = None) -> int:
             total += ways * gates * config.nodes * (widths[-1] + config.nodes + biases)
             widths = [ways * config.nodes]
     elif config.model != "cnn":
-        widths += [config.nodes] * config.layers * (2 if config.model == "deep_sets" else 1)
+        widths += config.layer_nodes * (2 if config.model == "deep_sets" else 1)
     widths.append(objectives.get(config.loss).outputs)
     return total + sum((before + 1) * after for before, after in itertools.pairwise(widths))
 
