@@ -19,7 +19,17 @@ RIGHT = "right"
 Check = Callable[..., str | None]
 _CHECKS: dict[str, Check] = {}
 #: Lesson -> module that registers its checks when it is imported.
-_MODULES = {"M0": "check_pre", "P1": "check_pre", "P2": "check_pre", "P3": "check_pre_images", "M7": "check_tracking"}
+_MODULES = {
+    "M0": "check_pre",
+    "P1": "check_pre",
+    "P2": "check_pre",
+    "P3": "check_pre_images",
+    "M3": "check_images",
+    "M4": "check_sequences",
+    "M5": "check_comparison",
+    "M6": "check_jes",
+    "M7": "check_tracking",
+}
 
 
 def exercise(name: str, answer: Any, **data: Any) -> None:

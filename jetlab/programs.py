@@ -29,8 +29,9 @@ CHUNK_BYTES = 32 << 20
 KEPT = 4
 #: Numbers that the widest layer puts out for a batch, above which XLA's single-threaded loops lose to TensorFlow's.
 XLA_WIDEST = 1_000_000
-#: XLA takes one to three seconds to compile, and saves a fraction of a millisecond a step: shorter runs do without.
-XLA_STEPS = 2000
+#: XLA takes one to four seconds to compile, and saves a fraction of a millisecond a step, of a recurrent network some
+#: milliseconds: shorter runs do without.
+XLA_STEPS, XLA_STEPS_RECURRENT = 2000, 300
 
 _idle: OrderedDict[str, "Program"] = OrderedDict()
 
@@ -223,7 +224,8 @@ def wants_xla(model: "keras.Model", batch_size: int, steps: int) -> bool:
         widest = max((math.prod(size or 1 for size in output.shape[1:]) for output in outputs), default=1)
         if widest * batch_size > XLA_WIDEST or any("Conv" in type(layer).__name__ for layer in layers):
             return False
-    return steps >= XLA_STEPS or any(isinstance(layer, keras.layers.RNN) for layer in layers)
+    recurrent = any(isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional) for layer in layers)
+    return steps >= (XLA_STEPS_RECURRENT if recurrent else XLA_STEPS)
 
 
 def _no_false_alarm(record: logging.LogRecord) -> bool:

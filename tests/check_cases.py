@@ -2,9 +2,17 @@
 
 import numpy as np
 
+from jetlab.metrics import Estimate
+
 LOSSES = {"training_loss": [0.5, 0.4, 0.3, 0.2, 0.1], "validation_loss": [0.6, 0.5, 0.4, 0.55, 0.9]}
 SHARE = {"accuracy": 0.98, "n": 400}
 TASKS = ("regression", "clustering", "classification", "generation")
+
+JES = {
+    "raw": np.array([90.0, 285.0, 220.0]),
+    "corrected": np.array([100.0, 300.0, 230.0]),
+    "gen": np.array([100.0, 300.0, 200.0]),
+}
 
 PRE = {
     "M0.01": ({}, "b", {"a": "right plot", "W": "one letter"}),
@@ -78,4 +86,101 @@ PRE = {
         ("cnn", "dense", "lstm"),
         {("dense", "cnn", "lstm"): "grid", ("cnn", "dense", "cnn"): "ordered", ("cnn",): "three names", "cnn": "three"},
     ),
+    "M3.01": (
+        {"eta": np.array([0.1, 0.3, -0.2]), "pt": np.array([10.0, 20.0, 10.0])},
+        0.125,
+        {0.2 / 3: "softest", 0.14 / 0.2: "2017", 0.06 / 0.6: "2017", 5.0: "divide", 7: "np.average"},
+    ),
+    "M3.02": (
+        {"pictures": np.array([0.0, 1.0, 2.0, 0.0, 0.0, 3.0, 0.0, 0.0]).reshape(2, 2, 2, 1)},
+        0.375,
+        {0.625: "empty", 37.5: "per cent", 3: "number of pixels", 1.5: "number of pixels", 7: "its mean"},
+    ),
+    "M3.03": ({}, "b", {"a": "distances", "c": "on top", "x": "one letter"}),
+    "M3.04": (
+        {},
+        1152,
+        {20000: "halves", 4608: "two poolings", 36: "of its own", 576: "32 filters", 18432: "not 512", 1250: "nearly"},
+    ),
+    "M3.05": (
+        {},
+        10,
+        {3: "alone", 5: "between", 4: "go on", 8: "nearly", 6: "either", 25: "neighbours", 7: "backwards"},
+    ),
+    "M3.06": (
+        {"found": Estimate(-0.012, 0.004)},
+        -3,
+        {3: "sign", -0.012: "itself", -1 / 3: "other way", 7: "found.value"},
+    ),
+    "M3.07": ({}, "c", {"a": "divided by", "b": "gone", "x": "one letter"}),
+    "M4.01": (
+        {"counts": np.array([10, 30, 40, 50]), "length": 30},
+        0.5,
+        {2: "np.mean", 0.75: "fits and loses none", 30 / 130: "*candidates*", 0.1: "counts > length"},
+    ),
+    "M4.02": ({}, 0, {-0.7: "int32", -1: "round", 7: "np.int32"}),
+    "M4.03": ({}, np.log(2), {-np.log(2): "minus", 0.5: "score", 0.30103: "natural", 1: "natural", 7: "put in"}),
+    "M4.04": ({}, 0, {0.5: "which jets", 0.625: "*training*", 1: "other way", 0.3: "one class"}),
+    "M4.05": (
+        {},
+        470,
+        {468.75: "smaller", 465: "round up", 94: "one epoch", 60000: "*batch*", 12: "how many batches"},
+    ),
+    "M4.06": ({}, "b", {"a": "step from", "c": "not chance", "x": "one letter"}),
+    "M4.07": ({}, 21, {18: "padding", 28: "no biases", 24: "no biases", 3: "table"}),
+    "M4.08": ({}, "c", {"a": "shape", "b": "keep it", "x": "one letter"}),
+    "M5.01": (
+        {"effective": 1600.0},
+        0.25,
+        {4: "relative", 16: "how many", 0.025: "in 100", 7: "√N"},
+    ),
+    "M5.02": ({}, "b", {"a": "of their own", "c": "choosing", "x": "one letter"}),
+    "M5.03": (
+        {"names": ["BDT", "CNN", "LSTM"], "matrix": np.array([[1, 0.9, 0.8], [0.9, 1, 0.7], [0.8, 0.7, 1]])},
+        ("LSTM", "CNN"),
+        {
+            ("BDT", "CNN"): "agree most",
+            ("BDT", "LSTM"): "smaller number",
+            ("CNN", "CNN"): "itself",
+            "CNN": "two of these",
+            ("CNN", "GNN"): "two of these",
+        },
+    ),
+    "M5.04": (
+        {},
+        0.028,
+        {
+            0.001: "two are enough",
+            0.01: "three pairs",
+            0.027: "all three",
+            0.03: "three times",
+            0.972: "right",
+            7: "0.9",
+        },
+    ),
+    "M5.05": ({}, "a", {"b": "made so", "c": "spectrum", "x": "one letter"}),
+    "M5.06": ({}, 0.009 / 1.009, {0.9: "as many", 0.0009: "odds", 900: "odds fall", 7: "for each"}),
+    "M6.01": (
+        JES,
+        0.95,
+        {2.95 / 3: "mean", 1 / 0.95: "upside down", 1.0: "corrected pt", 1.1: "each jet", 7: "np.median"},
+    ),
+    "M6.02": (
+        {"rho": 8.0, "area": 1.5, "raw": 250.0},
+        0.952,
+        {0.048: "share", 12: "GeV", 238: "GeV", 0.968: "per unit area", 1.048: "takes it off", 7: "rho x area"},
+    ),
+    "M6.03": (
+        {},
+        -0.0196,
+        {0.0196: "sign", -0.0245: "nearly", -0.28: "squared", -196: "0.07", 7: "(n - 1)"},
+    ),
+    "M6.04": (
+        {},
+        (2, 1),
+        {(1, 2): "other way", (2, 0): "mode", (2, 7): "first is right", (5, 5): "derivative", 2: "two numbers"},
+    ),
+    "M6.05": ({}, -270, {270: "sign", 0: "solve it", -27: "solve it", 5: "argument is zero"}),
+    "M6.06": ({}, "c", {"a": "sum to one", "b": "hardest pixel", "d": "by itself", "x": "one letter"}),
+    "M6.07": ({}, "b", {"a": "pile-up", "c": "spectrum", "d": "error bars", "x": "one letter"}),
 }

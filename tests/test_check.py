@@ -36,8 +36,14 @@ CASES = {
 
 def test_every_exercise_has_a_case():
     # Those of other lessons are tested with their lessons.
-    assert {name for name in check.exercises() if name[:2] in ("M0", "P1", "P2", "P3", "M1", "M2")} == set(CASES)
+    lessons = ("M0", "P1", "P2", "P3", "M1", "M2", "M3", "M4", "M5", "M6")
+    assert {name for name in check.exercises() if name[:2] in lessons} == set(CASES)
     assert "M7.01" in check.exercises()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_at_least_two_wrong_answers_have_hints_of_their_own(name):
+    assert len(set(CASES[name][2].values())) >= 2
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -98,6 +98,24 @@ def test_pt_inside_the_image_is_conserved_and_what_is_outside_is_cut(sample):
     assert narrow.sum(axis=(1, 2, 3)) == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
+def test_zoomed_prongs_of_one_mass_stand_equally_far_apart_at_every_pt():
+    pt, mass = np.array([200.0, 300.0, 480.0]), 80.0
+    pairs = ak.Array([[{"pt": p / 2, "x": 0.0, "y": s * mass / p, "class": 0} for s in (1, -1)] for p in pt])
+    zoomed = images.zoom(pairs, pt, reference=400)
+    assert ak.to_numpy(zoomed.y[:, 0] - zoomed.y[:, 1]) == pytest.approx(2 * mass / 400)
+    assert ak.to_list(zoomed.pt) == ak.to_list(pairs.pt)
+    with pytest.raises(ValueError, match="reference is 0"):
+        images.zoom(pairs, pt, 0)
+
+
+def test_a_crop_leaves_just_what_an_image_of_the_same_width_shows():
+    candidates = clouds(6)
+    cropped = images.crop(candidates, 0.3)
+    assert 0 < ak.sum(ak.num(cropped)) < ak.sum(ak.num(candidates))
+    assert np.array_equal(images.pixelate(cropped, 9, 0.3), images.pixelate(candidates, 9, 0.3))
+    assert images.pixelate(cropped, 9, 5).sum() == pytest.approx(ak.sum(cropped.pt), rel=1e-5)
+
+
 def test_class_channels_sum_to_the_total(sample):
     candidates = images.centre(sample)
     total = images.pixelate(candidates, multiplicity=True)
@@ -142,5 +160,7 @@ def test_odd_arguments_are_named():
         images.pixelate(candidates, size=0)
     with pytest.raises(ValueError, match="width"):
         images.pixelate(candidates, width=0)
+    with pytest.raises(ValueError, match="width is 0"):
+        images.crop(candidates, 0)
     with pytest.raises(ValueError, match="'max'"):
         images.normalise(images.pixelate(candidates), "l2")

@@ -276,14 +276,18 @@ def test_keeping_a_program_changes_nothing_that_is_random_afterwards():
 def test_what_xla_compiles():
     assert programs.wants_xla(dense(), 128, programs.XLA_STEPS)
     assert not programs.wants_xla(dense(), 128, programs.XLA_STEPS - 1)
-    assert programs.wants_xla(recurrent(), 128, 1)
+    few = programs.XLA_STEPS_RECURRENT
+    both_ways = keras.Sequential([layers.Input((5, 3)), layers.Bidirectional(layers.LSTM(4)), layers.Dense(1)])
+    for model in (recurrent(), both_ways):
+        assert programs.wants_xla(model, 128, few)
+        assert not programs.wants_xla(model, 128, few - 1)
     assert programs.wants_xla(own_model(), 128, 10**6)
     # 5 constituents with 8 numbers each
     assert programs.wants_xla(deep_sets(), programs.XLA_WIDEST // 40, 10**6)
     assert programs.wants_xla(deep_sets(), programs.XLA_WIDEST // 40 + 1, 10**6) == programs.on_gpu()
     inputs = layers.Input((5, 3))
     _, hidden, carry = layers.LSTM(4, return_state=True)(inputs)
-    assert programs.wants_xla(keras.Model(inputs, layers.Add()([hidden, carry])), 128, 1)
+    assert programs.wants_xla(keras.Model(inputs, layers.Add()([hidden, carry])), 128, few)
     nested = keras.Sequential([layers.Input((9, 9, 1)), convolutional()])
     for model in (convolutional(), nested):
         assert programs.wants_xla(model, 1, 10**6) == programs.on_gpu()
