@@ -28,6 +28,7 @@ for _name in set(globals()) - set(_before):
     if not _name.startswith("_"):
         del globals()[_name]
 globals().update({name: value for name, value in _before.items() if not name.startswith("_")})
+del _before
 """
 
 # A slider draws with what its names mean when it is moved: a later cell may have used one for something else.

@@ -182,7 +182,7 @@ def test_what_a_chat_changes_within():
         ('{"layer": 3}', "no field 'layer'; did you mean 'layers'"),
         ('{"model": "dens"}', "Did you mean 'dense'"),
         ('{"layers": ' + "9" * 5000 + "}", "no run configuration"),
-        ('{"dropout": ' + "9" * 400 + "}", "no run configuration"),
+        ('{"dropout": ' + "9" * 400 + "}", "dropout is 9999"),
         ('{"layers": ' + "[" * 15_000 + "}", "no run configuration|not JSON"),
     ],
 )
