@@ -38,7 +38,7 @@ def test_layers_of_their_own_width():
 def test_frozen_and_hashable():
     config = RunConfig()
     with pytest.raises(dataclasses.FrozenInstanceError):
-        config.layers = 2  # type: ignore[misc]
+        config.layers = 2
     assert len({config, RunConfig(), RunConfig(seed=2)}) == 2
 
 
