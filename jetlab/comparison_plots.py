@@ -39,6 +39,8 @@ def differences(ax: Axes, found: Mapping[str, Estimate], xlabel: str = "change o
         )
     ax.plot(values, place, "o", color=plots.W, markersize=7)
     ax.axvline(0, color="black", linewidth=1)
+    # The labels of small differences are long.
+    ax.locator_params(axis="x", nbins=5)
     ax.set(xlabel=f"{xlabel} (thick 68 %, thin 95 %)", ylim=(-0.6, len(found) - 0.4))
     ax.set_yticks(place, list(found), fontsize=FONT - 1)
     ax.grid(axis="x", alpha=0.3)
