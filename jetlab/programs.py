@@ -16,15 +16,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab.backend import load_keras, on_gpu
+from jetlab.backend import cores, load_keras, on_gpu
 from jetlab.objectives import Objective
 from jetlab.parts import Inputs, Shape, rows
 
 if TYPE_CHECKING:
     import keras
 
-#: Jets are gathered in their shuffled order, this many bytes at a time: large enough for a slice of an epoch.
-CHUNK_BYTES = 32 << 20
 #: Compiled programs kept for the next run of the same structure; each holds some megabytes.
 KEPT = 4
 #: Numbers that the widest layer puts out for a batch, above which XLA's single-threaded loops lose to TensorFlow's.
@@ -32,6 +30,10 @@ XLA_WIDEST = 1_000_000
 #: XLA takes one to four seconds to compile, and saves a fraction of a millisecond a step, of a recurrent network some
 #: milliseconds: shorter runs do without.
 XLA_STEPS, XLA_STEPS_RECURRENT = 2000, 300
+#: Jets of a batch that convolutions work on at once: the images of more leave the processor's cache on the way.
+CONVOLVED_AT_ONCE = 128
+#: Jets below which a part of a batch is not worth a core, and most parts: each adds to the time to compile.
+PART_JETS, MOST_PARTS = 16, 8
 
 _idle: OrderedDict[str, "Program"] = OrderedDict()
 
@@ -61,27 +63,29 @@ class Program:
         row: Shape,
         batch_size: int,
         xla: bool,
+        parts: int = 1,
     ) -> None:
         import tensorflow as tf
 
         tf.get_logger().addFilter(_no_false_alarm)
         self.model, self.optimizer, self.objective = model, optimizer, objective
-        self.batch_size, self.xla = batch_size, xla
+        self.batch_size, self.xla, self.parts = batch_size, xla, parts
         several = bool(row) and isinstance(row[0], tuple)
         x = tuple(tf.TensorSpec((None, *each)) for each in row) if several else tf.TensorSpec((None, *row))
-        part = [x, tf.TensorSpec((None,)), tf.TensorSpec((None,))]
-        self._chunk: tuple[NDArray[np.int32], int, list[Any]] | None = None
         number = tf.TensorSpec((), tf.int32)
-        self._step = tf.function(self._trace_step, input_signature=part, autograph=False)
+        data, jets = [x, tf.TensorSpec((None,)), tf.TensorSpec((None,))], tf.TensorSpec((None,), tf.int32)
+        compiled = {"autograph": False, "jit_compile": xla or None}
+        # XLA runs one thing after the other: for parts side by side the loop is TensorFlow's, and XLA's what is in it.
         self._loop = tf.function(
-            self._trace_loop, input_signature=[*part, number, number], autograph=False, jit_compile=xla or None
-        )
-        self._output = tf.function(
-            lambda x: self.model(x, training=False),
-            input_signature=part[:1],
+            self._trace_loop,
+            input_signature=[*data, jets, number, number],
             autograph=False,
-            jit_compile=xla or None,
+            jit_compile=(xla and parts == 1) or None,
         )
+        self._part = tf.function(self._trace_part, **compiled)
+        self._apply = tf.function(self._trace_apply, **compiled)
+        self._step = tf.function(self._trace_step, input_signature=[*data, jets], autograph=False)
+        self._output = tf.function(lambda x: self.model(x, training=False), input_signature=[x], **compiled)
 
     def train(
         self,
@@ -93,22 +97,21 @@ class Program:
     ) -> Slice:
         """Train `model` and its optimizer on at most `batches` batches of x, y, w taken in `order`, from `first` on.
 
-        It ends sooner at the end of what is gathered at once, and with a batch whose loss is not finite.
+        It ends sooner at the end of the epoch's whole batches, and with a batch whose loss is not finite.
         """
         import tensorflow as tf
 
         whole = len(order) // self.batch_size
         _copy(_state(model, model.optimizer), _state(self.model, self.optimizer))
         if first < whole:
-            start, chunk = self._gathered(data, order, first, whole)
-            begin, end = first - start, min(first + batches, whole) - start
-            done, sums = self._loop(*chunk, tf.constant(begin), tf.constant(min(end, self._room(data[0], whole))))
-            done -= begin
+            end = min(first + batches, whole)
+            reached, sums = self._loop(*data, tf.constant(order), tf.constant(first), tf.constant(end))
+            done = int(reached) - first
         else:
             # The last batch of an epoch is shorter; one step in a thousand needs no compilation of its own.
-            done, sums = 1, self._step(*_gather(data, order[first * self.batch_size :]))
+            done, sums = 1, self._step(*data, tf.constant(order[first * self.batch_size :]))
         _copy(_state(self.model, self.optimizer), _state(model, model.optimizer))
-        return Slice(int(done), *sums.numpy().tolist())
+        return Slice(done, *sums.numpy().tolist())
 
     def outputs(self, model: "keras.Model", x: Inputs, chunk: int = 2048) -> NDArray[np.float32]:
         """Outputs (n, n_outputs) of `model` for inputs (n, ...), as `training.outputs`, but compiled."""
@@ -122,54 +125,51 @@ class Program:
             found.append(self._output(rows(x, np.resize(np.arange(first, first + kept), chunk))).numpy()[:kept])
         return np.concatenate(found)
 
-    def forget(self) -> None:
-        """Let go of the jets that are gathered."""
-        self._chunk = None
-
-    def _gathered(self, data: Sequence[Any], order: NDArray[np.int32], first: int, whole: int) -> tuple[int, list[Any]]:
-        """Jets of the batches around `first`, in their order, and the batch that these begin with."""
-        room = self._room(data[0], whole)
-        start = first - first % room
-        if self._chunk is None or self._chunk[0] is not order or self._chunk[1] != start:
-            jets = order[start * self.batch_size : min(start + room, whole) * self.batch_size]
-            # XLA compiles for one length: what is missing is filled up with jets that are then not used.
-            jets = np.resize(jets, room * self.batch_size) if self.xla else jets
-            self._chunk = (order, start, _gather(data, jets))
-        return self._chunk[1:]
-
-    def _room(self, x: Any, whole: int) -> int:
-        """Batches gathered at once: an epoch's whole batches in equal parts, none much above CHUNK_BYTES."""
-        numbers = sum(math.prod(each.shape[1:]) for each in (x if isinstance(x, tuple) else [x]))
-        most = max(1, CHUNK_BYTES // (4 * numbers * self.batch_size))
-        return math.ceil(whole / math.ceil(whole / most))
-
-    def _trace_step(self, x: Any, y: Any, weight: Any) -> Any:
-        """One batch: predict, loss as `model.fit` defines it, gradient, new weights. Returns the sums of a Slice."""
+    def _trace_part(self, x: Any, y: Any, weight: Any, chosen: Any, jets: Any) -> tuple[Any, Any]:
+        """Sums of a Slice over the chosen jets, a part of a batch of `jets`, and the gradient of the batch's loss."""
         import tensorflow as tf
 
-        weights = self.model.trainable_variables
+        x, y, weight = tf.nest.map_structure(lambda values: tf.gather(values, chosen), (x, y, weight))
         with tf.GradientTape() as tape:
             output = self.model(x, training=True)
-            jets = tf.cast(tf.shape(y)[0], tf.float32)
+            # Loss as `model.fit` defines it.
             loss = tf.reduce_sum(weight * self.objective.losses(y, output)) / jets
             loss = tf.add_n([loss, *self.model.losses])
-        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        gradient = tape.gradient(loss, self.model.trainable_variables)
         right = tf.zeros(())
         if self.objective.classifies:
             right = tf.reduce_sum(weight * tf.cast((output[:, 0] > 0.5) == (y > 0.5), tf.float32))
-        return tf.stack([loss * jets, jets, right, tf.reduce_sum(weight)])
+        return tf.stack([loss * jets, tf.cast(tf.shape(y)[0], tf.float32), right, tf.reduce_sum(weight)]), gradient
 
-    def _trace_loop(self, x: Any, y: Any, weight: Any, begin: Any, end: Any) -> Any:
+    def _trace_apply(self, gradients: Any) -> None:
+        """New weights, from the gradients of the parts of a batch."""
         import tensorflow as tf
 
-        def cut(values: Any, batch: Any) -> Any:
-            corner = [batch * self.batch_size, *[0] * (len(values.shape) - 1)]
-            return tf.slice(values, corner, [self.batch_size, *values.shape[1:]])
+        total = [None if each[0] is None else tf.add_n(each) for each in zip(*gradients, strict=True)]
+        self.optimizer.apply(total, self.model.trainable_variables)
+
+    def _trace_step(self, x: Any, y: Any, weight: Any, chosen: Any) -> Any:
+        """One batch as a whole: predict, loss, gradient, new weights."""
+        import tensorflow as tf
+
+        sums, gradient = self._trace_part(x, y, weight, chosen, tf.cast(tf.shape(chosen)[0], tf.float32))
+        self._trace_apply([gradient])
+        return sums
+
+    def _trace_loop(self, x: Any, y: Any, weight: Any, order: Any, begin: Any, end: Any) -> Any:
+        import tensorflow as tf
 
         def body(batch: Any, sums: Any) -> Any:
-            parts = tf.nest.map_structure(lambda values: cut(values, batch), (x, y, weight))
+            chosen = tf.slice(order, [batch * self.batch_size], [self.batch_size])
+            if self.parts == 1:
+                found = self._trace_step(x, y, weight, chosen)
+            else:
+                jets = tf.constant(self.batch_size, tf.float32)
+                parts = [self._part(x, y, weight, part, jets) for part in tf.split(chosen, self.parts)]
+                found = tf.add_n([part[0] for part in parts])
+                self._apply([part[1] for part in parts])
             # In float64 the sums do not depend on how an epoch is cut into slices: the same seed, the same curve.
-            return batch + 1, sums + tf.cast(self._step(*parts), tf.float64)
+            return batch + 1, sums + tf.cast(found, tf.float64)
 
         def goes_on(batch: Any, sums: Any) -> Any:
             return tf.logical_and(batch < end, tf.math.is_finite(sums[0]))
@@ -184,24 +184,24 @@ def take(model: "keras.Model", objective: Objective, row: Shape, batch_size: int
     back with `keep`.
     """
     xla = wants_xla(model, batch_size, steps)
+    parts = wanted_parts(model, batch_size, xla)
     key = _key(model, objective, batch_size, xla)
     if key in _idle:
         # Taken out while in use: a second training at the same time gets a program of its own.
         return _idle.pop(key)
     if not key:
-        return Program(model, model.optimizer, objective, row, batch_size, xla)
+        return Program(model, model.optimizer, objective, row, batch_size, xla, parts)
     state = random.getstate()
     twin = type(model).from_config(model.get_config())
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     optimizer.build(twin.trainable_variables)
     # Building a network draws seeds: the user's next network must not depend on whether a program was kept.
     random.setstate(state)
-    return Program(twin, optimizer, objective, row, batch_size, xla)
+    return Program(twin, optimizer, objective, row, batch_size, xla, parts)
 
 
 def keep(program: Program, model: "keras.Model") -> None:
     """Keep a program that is no longer in use for the next run; the oldest is forgotten."""
-    program.forget()
     if program.model is not model:
         _idle[_key(model, program.objective, program.batch_size, program.xla)] = program
         while len(_idle) > KEPT:
@@ -224,8 +224,32 @@ def wants_xla(model: "keras.Model", batch_size: int, steps: int) -> bool:
         widest = max((math.prod(size or 1 for size in output.shape[1:]) for output in outputs), default=1)
         if widest * batch_size > XLA_WIDEST or any("Conv" in type(layer).__name__ for layer in layers):
             return False
-    recurrent = any(isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional) for layer in layers)
-    return steps >= (XLA_STEPS_RECURRENT if recurrent else XLA_STEPS)
+    return steps >= (XLA_STEPS_RECURRENT if _is_recurrent(layers) else XLA_STEPS)
+
+
+def wanted_parts(model: "keras.Model", batch_size: int, xla: bool) -> int:
+    """Number of equal parts that a batch is cut into, whose gradients are added: the same step, to float tolerance.
+
+    On a CPU a core works on each part of a sequence network, whose small products gain nothing from a second core. The
+    images of a large batch are convolved part by part, since few of them stay in the processor's cache.
+    Measured by benchmarks/training.py.
+    """
+    layers = list(_layers(model))
+    # Averages and penalties of a batch need it whole; parts that draw numbers from one state would wait for each other.
+    averages = any(variable.name != "seed_generator_state" for variable in model.non_trainable_variables)
+    if on_gpu() or averages or model.losses or any(getattr(layer, "rate", 0) for layer in layers):
+        return 1
+    parts = 1
+    if xla and _is_recurrent(layers):
+        parts = min(cores(), batch_size // PART_JETS)
+    elif any("Conv" in type(layer).__name__ for layer in layers):
+        parts = batch_size // CONVOLVED_AT_ONCE
+    return next((n for n in range(min(parts, MOST_PARTS), 1, -1) if batch_size % n == 0), 1)
+
+
+def _is_recurrent(layers: "list[keras.Layer]") -> bool:
+    keras = load_keras()
+    return any(isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional) for layer in layers)
 
 
 def _no_false_alarm(record: logging.LogRecord) -> bool:
@@ -254,12 +278,6 @@ def _key(model: "keras.Model", objective: Objective, batch_size: int, xla: bool)
     for number, name in enumerate([model.name, *filter(None, listed), *(layer.name for layer in _layers(model))]):
         text = text.replace(f'"{name}"', f'"{number}"')
     return f"{objective.unit} {batch_size} {xla} {text}"
-
-
-def _gather(data: Any, jets: NDArray[np.int32]) -> Any:
-    import tensorflow as tf
-
-    return tf.nest.map_structure(lambda values: tf.gather(values, jets), list(data))
 
 
 def _state(model: "keras.Model", optimizer: "keras.Optimizer") -> list[Any]:

@@ -109,7 +109,6 @@ def test_every_batch_has_the_loss_of_model_fit(monkeypatch, network, xla):
 @pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
 def test_slices_of_any_length_give_the_same_numbers(monkeypatch, xla):
     monkeypatch.setattr(programs, "wants_xla", lambda model, batch_size, steps: xla)
-    monkeypatch.setattr(programs, "CHUNK_BYTES", 4 * 6 * 32 * 2)  # two batches
     histories = []
     for batches in (1, 3, None):
         keras.utils.set_random_seed(3)
@@ -118,6 +117,52 @@ def test_slices_of_any_length_give_the_same_numbers(monkeypatch, xla):
     for history in histories[1:]:
         for name in ("loss", "accuracy", "val_loss", "val_auc"):
             assert history[name] == pytest.approx(histories[0][name], rel=1e-6)
+
+
+def plain_recurrent():
+    return keras.Sequential([layers.Input((5, 3)), layers.LSTM(6), layers.Dense(1, activation="sigmoid")])
+
+
+@pytest.mark.parametrize(
+    ("network", "xla"), [(convolutional, False), (plain_recurrent, False), (plain_recurrent, True)]
+)
+def test_a_batch_in_parts_is_the_same_step(monkeypatch, network, xla):
+    monkeypatch.setattr(programs, "wants_xla", lambda model, batch_size, steps: xla)
+    histories, weights = [], []
+    for parts in (1, 4):
+        monkeypatch.setattr(programs, "wanted_parts", lambda model, batch_size, xla, parts=parts: parts)
+        programs._idle.clear()
+        keras.utils.set_random_seed(3)
+        model = network()
+        result = training.fit(model, CONFIG, data(model.input_shape[1:]))
+        histories.append(result.history)
+        weights.append(model.get_weights())
+    for name in ("loss", "accuracy", "val_loss", "val_auc"):
+        assert histories[1][name] == pytest.approx(histories[0][name], rel=1e-5)
+    for whole, parted in zip(*weights, strict=True):
+        np.testing.assert_allclose(parted, whole, rtol=1e-3, atol=1e-5)
+
+
+def test_a_batch_is_cut_into_parts_where_that_gives_the_same_step(monkeypatch):
+    monkeypatch.setattr(programs, "cores", lambda: 4)
+    monkeypatch.setattr(programs, "on_gpu", lambda: False)
+    lstm = plain_recurrent()
+    # At least 16 jets each, at most one part per core, all of one length, and only where XLA compiles.
+    sizes = {1: 1, 16: 1, 32: 2, 48: 3, 64: 4, 1024: 4, 66: 3}
+    assert {size: programs.wanted_parts(lstm, size, True) for size in sizes} == sizes
+    assert programs.wanted_parts(lstm, 128, False) == 1
+    assert {size: programs.wanted_parts(convolutional(), size, False) for size in (32, 128, 512, 4096)} == {
+        32: 1,
+        128: 1,
+        512: 4,
+        4096: 8,
+    }
+    # Batch normalisation and a regulariser, dropout: these see the batch as a whole.
+    assert programs.wanted_parts(dense(), 4096, True) == 1
+    dropping = keras.Sequential([layers.Input((5, 3)), layers.LSTM(4), layers.Dropout(0.5), layers.Dense(1)])
+    assert programs.wanted_parts(dropping, 128, True) == 1
+    monkeypatch.setattr(programs, "on_gpu", lambda: True)
+    assert programs.wanted_parts(lstm, 128, True) == 1
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "nadam", "rmsprop", "sgd"])
