@@ -31,7 +31,7 @@ def main() -> None:
     """Measure both and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=200)
     options = parser.parse_args()
     sample = catalog.load("jets")
     weight = jets.reweight(sample["jet_pt_ak7"], sample["jet_eta_ak7"], sample["jet_isW_ak7"] == 1, sample["mcweight"])

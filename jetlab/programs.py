@@ -97,25 +97,28 @@ class Program:
     ) -> Slice:
         """Train `model` and its optimizer on at most `batches` batches of x, y, w taken in `order`, from `first` on.
 
-        It ends sooner at the end of the epoch's whole batches, and with a batch whose loss is not finite.
+        It ends sooner at the end of the epoch, the last batch of which may be shorter, and with a batch whose loss is
+        not finite.
         """
         import tensorflow as tf
 
         whole = len(order) // self.batch_size
+        end, reached, sums = first + batches, first, np.zeros(4)
         _copy(_state(model, model.optimizer), _state(self.model, self.optimizer))
         if first < whole:
-            end = min(first + batches, whole)
-            reached, sums = self._loop(*data, tf.constant(order), tf.constant(first), tf.constant(end))
-            done = int(reached) - first
-        else:
-            # The last batch of an epoch is shorter; one step in a thousand needs no compilation of its own.
-            done, sums = 1, self._step(*data, tf.constant(order[first * self.batch_size :]))
+            numbers = (tf.constant(first), tf.constant(min(end, whole)))
+            reached, found = (each.numpy() for each in self._loop(*data, tf.constant(order), *numbers))
+            sums += found
+        if reached == whole and reached < end and len(order) > whole * self.batch_size and np.isfinite(sums[0]):
+            # One step in a thousand needs no compilation of its own.
+            sums += self._step(*data, tf.constant(order[whole * self.batch_size :])).numpy()
+            reached += 1
         _copy(_state(self.model, self.optimizer), _state(model, model.optimizer))
-        return Slice(done, *sums.numpy().tolist())
+        return Slice(int(reached) - first, *sums.tolist())
 
     def outputs(self, model: "keras.Model", x: Inputs, chunk: int = 2048) -> NDArray[np.float32]:
         """Outputs (n, n_outputs) of `model` for inputs (n, ...), as `training.outputs`, but compiled."""
-        _copy(_state(model, model.optimizer), _state(self.model, self.optimizer))
+        _copy(model.variables, self.model.variables)
         n = len(x[0] if isinstance(x, tuple) else x)
         chunk = min(chunk, 1 << (n - 1).bit_length())
         found = []

@@ -8,15 +8,17 @@ from typing import Any
 import ipywidgets as widgets
 
 from jetlab import runs_table
+from jetlab.controls import TICK
 
+#: Long heads may break in two: on a laptop at 125 % the last column would be out of sight otherwise.
 HEAD = (
     "run",
-    "nodes/layers",
+    "nodes/\N{ZERO WIDTH SPACE}layers",
     "differs in",
     "parameters",
     "best epoch",
     "AUC",
-    "1/εB at εS = 0.5",
+    "1/εB at εS\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.5",
     "seconds",
 )
 
@@ -47,7 +49,7 @@ class RunsView:
         boxes = []
         for number, run in zip(self._numbers, self._runs, strict=True):
             text = f"{number}: {run.result.config.label}"
-            box = widgets.Checkbox(id(run) in ticked, description=text, indent=False, layout={"width": "auto"})
+            box = widgets.Checkbox(id(run) in ticked, description=text, indent=False, layout=TICK)
             box.tooltip = f"Lay the ROC of run {number} over the present one"
             box.observe(lambda _: self._on_tick(self.ticked()), "value")
             boxes.append(box)
@@ -85,5 +87,11 @@ def _cells(number: int, run: Any, differs: str) -> tuple[str, ...]:
 
 
 def _row(cells: tuple[str, ...], tag: str) -> str:
-    style = "padding: 2px 12px; text-align: right"
-    return "<tr>" + "".join(f'<{tag} style="{style}">{html.escape(cell)}</{tag}>' for cell in cells) + "</tr>"
+    return "<tr>" + "".join(_cell(name, cell, tag) for name, cell in zip(HEAD, cells, strict=True)) + "</tr>"
+
+
+def _cell(name: str, text: str, tag: str) -> str:
+    # A number with its error stays on one line; the head and what may be long take several, close together.
+    wrap = "normal" if tag == "th" or name == "differs in" else "nowrap"
+    style = f"padding: 2px 5px; text-align: right; line-height: 1.4; white-space: {wrap}"
+    return f'<{tag} style="{style}">{html.escape(text)}</{tag}>'

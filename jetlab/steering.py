@@ -17,7 +17,7 @@ from jetlab import checkpoint, session, training, worker
 from jetlab.config import ConfigError, RunConfig
 
 #: At most four pictures a second, and never more than this part of the time for drawing.
-MIN_SECONDS, MAX_SHARE = 0.25, 0.05
+MIN_SECONDS, MAX_SHARE = 0.25, 0.025
 REPORTED = {"val_auc": "validation AUC", "val_bias": "bias", "val_width": "width"}
 
 
@@ -62,8 +62,9 @@ class Steering:
         self._view, self._config = view, config
         self._file = checkpoint.folder() / f"{keep}.npz" if keep else None
         self._session = session.Session(prepare, self._on_event, self._on_end, self._on_state, self._file)
-        self._begins, self._next_drawing, self._last_progress = True, 0.0, 0.0
+        self._begins, self._next_drawing, self._last_progress, self._last_told = True, 0.0, 0.0, 0.0
         self._history: dict[str, list[float]] = {}
+        self._follows = ""
         self.train_button = button("Train", "play", "Train a network with these settings, or go on", self.train)
         self.train_button.button_style = "primary"
         self.pause_button = button("Pause", "pause", "Hold the training; Train goes on", self._session.pause)
@@ -95,20 +96,22 @@ class Steering:
 
     def stop(self) -> None:
         """Stop; the best weights so far are kept."""
+        self._follows = ""
         self._session.stop()
 
     def reset(self) -> None:
         """Stop, forget the network in training, and show the panel as it was in the beginning."""
         self._session.reset()
-        self._begins = True
+        self._begins, self._follows = True, ""
         self.progress.value, self._speed.value = 0, ""
         self._view.reset()
         self.say("Choose the network, then press Train.")
 
     def change(self, config: RunConfig) -> None:
         """Tell that the controls were moved: a learning rate acts at once, anything else starts another network."""
-        if self._session.change(config):
-            self.say(f"A new network, {config.label}, starts at the end of this epoch.")
+        self._follows = f"A new network, {config.label}," if self._session.change(config) else ""
+        if self._follows:
+            self.say(f"{self._follows} starts at the end of this epoch.")
 
     def say(self, text: str, warning: bool = False, details: str = "") -> None:
         """Show a sentence in the status line, with more of it folded away."""
@@ -164,15 +167,23 @@ class Steering:
                     self.say(f"Epoch {event.epoch}, batch {event.batch} of {event.batches}: loss {event.loss:.4f}")
         elif isinstance(event, training.EpochEnd):
             self._view.epoch_ended(event)
-            self._tell(event)
+            if held or now - self._last_told > MIN_SECONDS:
+                self._last_told = now
+                # What the optimizer works with, not where the slider stands: the page shows that a rate was taken.
+                self._tell(event, float(model.optimizer.learning_rate))
             if held or now > self._next_drawing:
                 self._view.draw(model)
                 cost = time.monotonic() - now
                 self._next_drawing = time.monotonic() + max(MIN_SECONDS, cost / MAX_SHARE)
 
-    def _tell(self, event: training.EpochEnd) -> None:
+    def _tell(self, event: training.EpochEnd, rate: float) -> None:
         numbers = [f"{REPORTED[name]} {value:.4f}" for name, value in event.metrics.items() if name in REPORTED]
-        shown = [f"loss {event.loss:.4f}", f"validation loss {event.val_loss:.4f}", *numbers]
+        shown = [
+            f"loss {event.loss:.4f}",
+            f"validation loss {event.val_loss:.4f}",
+            *numbers,
+            f'<span style="white-space: nowrap">learning rate {rate:.1e}</span>',
+        ]
         self.status.value = f"Epoch <b>{event.epoch}</b> of {event.epochs} · {' · '.join(shown)}"
         left = (event.epochs - event.epoch) * event.seconds
         self._show_speed(event.jets_per_second, f"{left:.0f} s left at most · " if event.epoch < event.epochs else "")
@@ -184,12 +195,14 @@ class Steering:
 
     def _on_end(self, end: training.Result | Exception) -> None:
         self._begins = True
+        follows, self._follows = self._follows, ""
         if isinstance(end, Exception):
             self.say(_remedy(end), True, details="".join(traceback.format_exception(end)))
             return
         self.progress.value = self.progress.max
         self._show_speed(end.jets_per_second)
-        self.say(end.message, warning=end.reason == "nan")
+        # A run cut short for another network is no end for the reader, who would wait for nothing at "Stopped".
+        self.say(f"{end.message} {follows} is being built ..." if follows else end.message, warning=end.reason == "nan")
         self._view.ended(end)
 
 
