@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,10 +45,29 @@ def served(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield root, url
 
 
+@contextmanager
+def a_page(chromium: Browser, url: str, **options: float) -> Iterator[Lab]:
+    """A JupyterLab page of its own, whose kernels end with it."""
+    page = chromium.new_page(**{"viewport": {"width": 1400, "height": 1000}, **options})
+    lab = Lab(page, url)
+    try:
+        yield lab
+    finally:
+        lab.shut_down_kernels()
+        page.close()
+
+
 @pytest.fixture
 def lab(chromium: Browser, served: tuple[Path, str]) -> Iterator[Lab]:
-    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
-    lab = Lab(page, served[1])
-    yield lab
-    lab.shut_down_kernels()
-    page.close()
+    with a_page(chromium, served[1]) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def lesson(chromium: Browser, served: tuple[Path, str]) -> Iterator[Lab]:
+    """A page that all tests of a module share, where running a lesson to its end takes longer than they do.
+
+    At 125 %, as on many a laptop: 1280 by 800 points are left.
+    """
+    with a_page(chromium, served[1], viewport={"width": 1280, "height": 800}, device_scale_factor=1.25) as lab:
+        yield lab

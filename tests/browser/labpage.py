@@ -23,6 +23,42 @@ OUTPUTS = f"""() => {{
     const cells = notebook.widgets.map(cell => cell.model.toJSON());
     return cells.map(cell => ({{source: cell.source, type: cell.cell_type, outputs: cell.outputs || []}}));
 }}"""
+# What an element has said so far, also what stood there too briefly for a look from outside to find it.
+KEEP_TEXTS = """node => {
+    window.jetlabTexts = [];
+    if (window.jetlabWatch) window.jetlabWatch.disconnect();
+    window.jetlabWatch = new MutationObserver(changes => {
+        for (const change of changes)
+            window.jetlabTexts.push(Array.from(change.addedNodes, added => added.textContent).join(""));
+    });
+    window.jetlabWatch.observe(node, {childList: true, subtree: true});
+}"""
+SHOWN = """([text, after]) => {
+    const begin = window.jetlabTexts.findIndex(each => each.includes(after));
+    return begin >= 0 && window.jetlabTexts.slice(begin).some(each => each.includes(text));
+}"""
+# The longest row of pixels near a colour, red, green and blue from 0 to 255, in the left half of a picture: lines have
+# long ones, the edges of letters do not. A thin line's colour is mixed with a little of what lies beside it.
+LONGEST_ROW = """async (image, colour) => {
+    // A picture that was just replaced is not there yet: nothing is found in it, and the caller looks again.
+    await image.decode().catch(() => {});
+    if (!image.complete || !image.naturalWidth) return 0;
+    const canvas = document.createElement("canvas");
+    canvas.width = image.naturalWidth;
+    canvas.height = image.naturalHeight;
+    const context = canvas.getContext("2d");
+    context.drawImage(image, 0, 0);
+    const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+    let longest = 0;
+    let length = 0;
+    for (let i = 0; i < data.length; i += 4) {
+        const left = (i / 4) % canvas.width < canvas.width / 2;
+        const near = colour.every((value, channel) => Math.abs(data[i + channel] - value) <= 12);
+        length = left && near ? length + 1 : 0;
+        longest = Math.max(longest, length);
+    }
+    return longest;
+}"""
 
 
 class Lab:
@@ -59,6 +95,10 @@ class Lab:
         """Start one cell; `wait_idle` waits for its end."""
         self.page.evaluate(f"cell => {{ {PANEL} notebook.activeCellIndex = cell; }}", cell)
         self._start("notebook:run-cell")
+
+    def seconds(self) -> float:
+        """How long what was run last took, as the page saw it: from the command to the end of the last cell."""
+        return self.page.evaluate("window.jetlabSeconds")
 
     def wait_idle(self, timeout: float = 120) -> None:
         """Wait until what was started has run and the kernel is idle; raises playwright's TimeoutError."""
@@ -100,6 +140,18 @@ class Lab:
         found += [f"widget: {text}" for text in broken.all_inner_texts()]
         return found
 
+    def keep_texts(self, element: Locator) -> None:
+        """Remember from now on all that is shown in an element, for `wait_for_text`."""
+        element.evaluate(KEEP_TEXTS)
+
+    def texts(self) -> list[str]:
+        """What the watched element has shown since, in order."""
+        return self.page.evaluate("window.jetlabTexts")
+
+    def wait_for_text(self, text: str, after: str = "", timeout: float = 60) -> None:
+        """Wait until the watched element has shown that text, if only for a moment, later than the text `after`."""
+        self.page.wait_for_function(SHOWN, arg=[text, after], timeout=timeout * 1000)
+
     def scroll_to_cell(self, cell: int) -> None:
         """Bring the cell's top to the top of the notebook."""
         self.cell(cell).evaluate("node => node.scrollIntoView({block: 'start'})")
@@ -109,12 +161,28 @@ class Lab:
         self.page.screenshot(path=path)
         return path
 
+    @staticmethod
+    def set_slider(panel: Locator, label: str, value: str) -> None:
+        """Type a value into the number beside a slider."""
+        readout = panel.locator(".widget-hslider").filter(has_text=label).locator(".widget-readout")
+        readout.fill(value)
+        readout.press("Enter")
+
+    @staticmethod
+    def longest_row(image: Locator, colour: tuple[int, int, int]) -> int:
+        """How many pixels side by side in the left half of a picture are near that colour, at most."""
+        return image.evaluate(LONGEST_ROW, list(colour))
+
     def _start(self, command: str) -> None:
         # Commands end with the last cell, so the page, not this process, waits for them.
         self.page.evaluate(
             """command => {
                 window.jetlabRun = true;
-                const done = () => { window.jetlabRun = false; };
+                const began = performance.now();
+                const done = () => {
+                    window.jetlabSeconds = (performance.now() - began) / 1000;
+                    window.jetlabRun = false;
+                };
                 window.jupyterapp.commands.execute(command).then(done, done);
             }""",
             command,

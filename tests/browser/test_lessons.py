@@ -36,12 +36,7 @@ def test_live_panel_trains_stops_and_keeps_its_runs(lab: Lab, tmp_path: Path) ->
     empty = image.get_attribute("src")
     train, stop = (panel.get_by_role("button", name=name) for name in ("Train", "Stop"))
 
-    def set_slider(label: str, value: str) -> None:
-        row = panel.locator(".widget-hslider").filter(has_text=label)
-        row.locator(".widget-readout").fill(value)
-        row.locator(".widget-readout").press("Enter")
-
-    set_slider("epochs", "100")
+    lab.set_slider(panel, "epochs", "100")
     train.click()
     panel.get_by_text(re.compile(r"Epoch \d+ of 100")).wait_for(timeout=60_000)
     expect(image).not_to_have_attribute("src", empty, timeout=20_000)
@@ -70,8 +65,8 @@ def test_live_panel_trains_stops_and_keeps_its_runs(lab: Lab, tmp_path: Path) ->
     expect(table).to_have_count(2, timeout=20_000)
     assert "64/3" in table.nth(1).inner_text()
 
-    set_slider("layers", "1")
-    set_slider("epochs", "2")
+    lab.set_slider(panel, "layers", "1")
+    lab.set_slider(panel, "epochs", "2")
     panel.get_by_text("385 parameters").wait_for(timeout=10_000)  # 5 * 64 + 65
     expect(train).to_be_enabled(timeout=20_000)
     train.press("Enter")
@@ -95,7 +90,7 @@ def test_live_panel_trains_stops_and_keeps_its_runs(lab: Lab, tmp_path: Path) ->
     text = panel.get_by_label("code")
     expect(text).not_to_have_value("", timeout=10_000)
     shared = text.input_value()
-    set_slider("layers", "5")
+    lab.set_slider(panel, "layers", "5")
     panel.get_by_text("17,025 parameters").wait_for(timeout=10_000)  # 5 * 64 + 4 * 65 * 64 + 65
     text.fill(shared)
     text.press("Tab")
@@ -114,9 +109,7 @@ def test_a_training_goes_on_after_the_kernel_died(lab: Lab) -> None:
     lab.run_all()
     lab.wait_idle(timeout=400)
     panel = lab.cell(number)
-    row = panel.locator(".widget-hslider").filter(has_text="epochs").locator(".widget-readout")
-    row.fill("100")
-    row.press("Enter")
+    lab.set_slider(panel, "epochs", "100")
     panel.get_by_role("button", name="Train").click()
     panel.get_by_text(re.compile(r"Epoch \d+ of 100")).wait_for(timeout=60_000)
     panel.get_by_role("button", name="Pause").click()
