@@ -172,9 +172,10 @@ class Session:
             whom(*what)
 
     def _fit(self, config: RunConfig, kept: Checkpoint | None) -> training.Result:
+        # Before the inputs are made, which may take seconds: a rate chosen meanwhile counts.
+        self._knobs.learning_rate = None
         data = self._prepare(config)
         load_keras().utils.set_random_seed(config.seed)
-        self._knobs.learning_rate = None
         model = models.build(config, shape(data.x_train))
 
         def on_event(event: training.Event) -> None:

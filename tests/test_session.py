@@ -118,6 +118,17 @@ def test_learning_rate_changes_on_the_fly(steered, seen):
     assert abs(third - second) < 0.01 * abs(second - first)
 
 
+def test_a_learning_rate_chosen_while_the_inputs_are_made_counts(steered, seen, monkeypatch):
+    made, prepare = threading.Event(), steered._prepare
+    monkeypatch.setattr(steered, "_prepare", lambda config: made.wait(30) and prepare(config))
+    steered.train(LONG)
+    assert not steered.change(replace(LONG, learning_rate=1e-7))
+    made.set()
+    wait_until(lambda: len(seen.epochs()) >= 2)
+    losses = [event.loss for event in seen.epochs()[:2]]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
 def test_another_network_starts_at_the_end_of_the_epoch(steered, seen):
     steered.train(LONG)
     wait_until(lambda: len(seen.epochs()) >= 1)
