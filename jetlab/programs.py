@@ -156,7 +156,7 @@ class Program:
         import tensorflow as tf
 
         sums, gradient = self._trace_part(x, y, weight, chosen, tf.cast(tf.shape(chosen)[0], tf.float32))
-        self._trace_apply([gradient])
+        self.optimizer.apply(gradient, self.model.trainable_variables)
         return sums
 
     def _trace_loop(self, x: Any, y: Any, weight: Any, order: Any, begin: Any, end: Any) -> Any:
@@ -240,7 +240,9 @@ def wanted_parts(model: "keras.Model", batch_size: int, xla: bool) -> int:
     layers = list(_layers(model))
     # Averages and penalties of a batch need it whole; parts that draw numbers from one state would wait for each other.
     averages = any(variable.name != "seed_generator_state" for variable in model.non_trainable_variables)
-    if on_gpu() or averages or model.losses or any(getattr(layer, "rate", 0) for layer in layers):
+    # An embedding's gradient is sparse, and Keras' optimizers take a sum of such for something else.
+    sparse = any(isinstance(layer, load_keras().layers.Embedding) for layer in layers)
+    if on_gpu() or averages or sparse or model.losses or any(getattr(layer, "rate", 0) for layer in layers):
         return 1
     parts = 1
     if xla and _is_recurrent(layers):
