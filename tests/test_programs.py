@@ -161,6 +161,9 @@ def test_a_batch_is_cut_into_parts_where_that_gives_the_same_step(monkeypatch):
     assert programs.wanted_parts(dense(), 4096, True) == 1
     dropping = keras.Sequential([layers.Input((5, 3)), layers.LSTM(4), layers.Dropout(0.5), layers.Dense(1)])
     assert programs.wanted_parts(dropping, 128, True) == 1
+    # The gradient of an embedding is sparse: a sum of parts would be another step.
+    embedded = keras.Sequential([layers.Input((5,)), layers.Embedding(4, 3), layers.LSTM(4), layers.Dense(1)])
+    assert programs.wanted_parts(embedded, 128, True) == 1
     monkeypatch.setattr(programs, "on_gpu", lambda: True)
     assert programs.wanted_parts(lstm, 128, True) == 1
 
