@@ -185,6 +185,9 @@ def _train_by_keras(watch: Watch, knobs: Knobs) -> None:
 
     def batch_ended(batch: int, logs: dict[str, float]) -> None:
         watch.batch_ended(batch + 1, logs["loss"])
+        if knobs.learning_rate is not None and backend.name() == "jax":
+            # On JAX Keras trains a copy of the optimizer's state, which would overwrite the new rate after the epoch.
+            watch.model.jax_state_sync()
         _turn(watch.model, knobs)
         watch.model.stop_training = watch.over
 
