@@ -162,7 +162,11 @@ def _dropped(x: Any, config: RunConfig, number: int) -> Any:
 
 def _output(x: Any, config: RunConfig) -> Any:
     objective = objectives.get(config.loss)
-    return load_keras().layers.Dense(objective.outputs, activation=objective.activation, name="output")(x)
+    # A score near 1 needs float32 also where the user lets Keras calculate in 16 bits (`mixed_float16`).
+    output = load_keras().layers.Dense(
+        objective.outputs, activation=objective.activation, dtype="float32", name="output"
+    )
+    return output(x)
 
 
 #: Model -> numbers of dimensions it takes, in words, and what builds it.

@@ -114,7 +114,8 @@ def fit(
     loss = config.loss if objective.outputs == 1 else objective.losses
     accuracy = [keras.metrics.BinaryAccuracy(name="accuracy")] if objective.classifies else []
     model.compile(optimizer, loss=loss, weighted_metrics=accuracy)
-    optimizer.build(model.trainable_variables)
+    # For float16 Keras has wrapped the optimizer in one that scales the loss.
+    model.optimizer.build(model.trainable_variables)
     emit = on_event or (lambda event: None)
     watch = Watch(model, config, data, emit, stop or threading.Event(), outputs, keep)
     if resume is not None:
