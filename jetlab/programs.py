@@ -10,7 +10,7 @@ import math
 import random
 import re
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -30,10 +30,9 @@ XLA_WIDEST = 1_000_000
 #: XLA takes one to four seconds to compile, and saves a fraction of a millisecond a step, of a recurrent network some
 #: milliseconds: shorter runs do without.
 XLA_STEPS, XLA_STEPS_RECURRENT = 2000, 300
-#: Jets of a batch that convolutions work on at once: the images of more leave the processor's cache on the way.
-CONVOLVED_AT_ONCE = 128
-#: Jets below which a part of a batch is not worth a core, and most parts: each adds to the time to compile.
-PART_JETS, MOST_PARTS = 16, 8
+#: Jets that make a part of a batch: of fewer a core gains nothing, and the images of more leave its cache. Each part
+#: adds to the time to compile.
+PART_JETS, PART_JETS_RECURRENT, MOST_PARTS = 128, 16, 8
 
 _idle: OrderedDict[str, "Program"] = OrderedDict()
 
@@ -75,13 +74,10 @@ class Program:
         number = tf.TensorSpec((), tf.int32)
         data, jets = [x, tf.TensorSpec((None,)), tf.TensorSpec((None,))], tf.TensorSpec((None,), tf.int32)
         compiled = {"autograph": False, "jit_compile": xla or None}
-        # XLA runs one thing after the other: for parts side by side the loop is TensorFlow's, and XLA's what is in it.
-        self._loop = tf.function(
-            self._trace_loop,
-            input_signature=[*data, jets, number, number],
-            autograph=False,
-            jit_compile=(xla and parts == 1) or None,
-        )
+        # XLA runs one loop after the other: for recurrent parts side by side the loop over batches is TensorFlow's.
+        whole = xla and (parts == 1 or not _is_recurrent(_layers(model)))
+        loop = {"input_signature": [*data, jets, number, number], "autograph": False, "jit_compile": whole or None}
+        self._loop = tf.function(self._trace_loop, **loop)
         self._part = tf.function(self._trace_part, **compiled)
         self._apply = tf.function(self._trace_apply, **compiled)
         self._step = tf.function(self._trace_step, input_signature=[*data, jets], autograph=False)
@@ -138,7 +134,9 @@ class Program:
             # Loss as `model.fit` defines it.
             loss = tf.reduce_sum(weight * self.objective.losses(y, output)) / jets
             loss = tf.add_n([loss, *self.model.losses])
-        gradient = tape.gradient(loss, self.model.trainable_variables)
+            # Only an optimizer for float16 scales the loss, so that small gradients do not vanish; it scales them back.
+            scaled = self.optimizer.scale_loss(loss)
+        gradient = tape.gradient(scaled, self.model.trainable_variables)
         right = tf.zeros(())
         if self.objective.classifies:
             right = tf.reduce_sum(weight * tf.cast((output[:, 0] > 0.5) == (y > 0.5), tf.float32))
@@ -233,8 +231,8 @@ def wants_xla(model: "keras.Model", batch_size: int, steps: int) -> bool:
 def wanted_parts(model: "keras.Model", batch_size: int, xla: bool) -> int:
     """Number of equal parts that a batch is cut into, whose gradients are added: the same step, to float tolerance.
 
-    On a CPU a core works on each part of a sequence network, whose small products gain nothing from a second core. The
-    images of a large batch are convolved part by part, since few of them stay in the processor's cache.
+    On a CPU a core works on each part, where it is worth one: a product of matrices gains little from a second core.
+    The images of a large batch are convolved part by part, since few of them stay in the processor's cache.
     Measured by benchmarks/training.py.
     """
     layers = list(_layers(model))
@@ -244,15 +242,16 @@ def wanted_parts(model: "keras.Model", batch_size: int, xla: bool) -> int:
     sparse = any(isinstance(layer, load_keras().layers.Embedding) for layer in layers)
     if on_gpu() or averages or sparse or model.losses or any(getattr(layer, "rate", 0) for layer in layers):
         return 1
-    parts = 1
-    if xla and _is_recurrent(layers):
+    if any("Conv" in type(layer).__name__ for layer in layers):
+        parts = batch_size // PART_JETS
+    elif _is_recurrent(layers):
+        parts = min(cores(), batch_size // PART_JETS_RECURRENT) if xla else 1
+    else:
         parts = min(cores(), batch_size // PART_JETS)
-    elif any("Conv" in type(layer).__name__ for layer in layers):
-        parts = batch_size // CONVOLVED_AT_ONCE
     return next((n for n in range(min(parts, MOST_PARTS), 1, -1) if batch_size % n == 0), 1)
 
 
-def _is_recurrent(layers: "list[keras.Layer]") -> bool:
+def _is_recurrent(layers: "Iterable[keras.Layer]") -> bool:
     keras = load_keras()
     return any(isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional) for layer in layers)
 
@@ -290,6 +289,10 @@ def _state(model: "keras.Model", optimizer: "keras.Optimizer") -> list[Any]:
 
 
 def _copy(source: list[Any], target: list[Any]) -> None:
-    for value, variable in zip(source, target, strict=True):
-        if variable is not value:
-            variable.value.assign(value.value)
+    from tensorflow.raw_ops import AssignVariableOp, ReadVariableOp
+
+    for variable, other in zip(source, target, strict=True):
+        if other is not variable:
+            # `assign` would take three times as long, which counts where an epoch takes hundredths of a second.
+            value = ReadVariableOp(resource=variable.value.handle, dtype=variable.value.dtype)
+            AssignVariableOp(resource=other.value.handle, value=value)

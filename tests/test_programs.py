@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from jetlab import objectives, programs, training
+from jetlab import models, objectives, programs, training
 from jetlab.config import RunConfig
 from jetlab.training import Data, EpochEnd, Knobs
 
@@ -106,6 +106,29 @@ def test_every_batch_has_the_loss_of_model_fit(monkeypatch, network, xla):
             np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
 
 
+@pytest.fixture
+def policy(request):
+    keras.config.set_dtype_policy(request.param)
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"], indirect=True)
+@pytest.mark.usefixtures("policy")
+def test_sixteen_bits_train_as_in_model_fit(monkeypatch, xla):
+    monkeypatch.setattr(programs, "wants_xla", lambda model, batch_size, steps: xla)
+    config, part = dataclasses.replace(CONFIG, layers=2, nodes=8), data((6,))
+    model = models.build(config, (6,))
+    assert model.layers[1].compute_dtype.endswith("float16")
+    # The scores have more values than 16 bits leave between 0.5 and 1.
+    assert model.layers[-1].compute_dtype == "float32"
+    reference = keras.models.clone_model(model)
+    reference.set_weights(model.get_weights())
+    result = training.fit(model, config, part)
+    assert result.history["loss"] == pytest.approx(fitted_by_keras(reference, config, part)[1], rel=2e-3)
+
+
 @pytest.mark.parametrize("xla", [False, True], ids=["graph", "xla"])
 def test_slices_of_any_length_give_the_same_numbers(monkeypatch, xla):
     monkeypatch.setattr(programs, "wants_xla", lambda model, batch_size, steps: xla)
@@ -124,7 +147,8 @@ def plain_recurrent():
 
 
 @pytest.mark.parametrize(
-    ("network", "xla"), [(convolutional, False), (plain_recurrent, False), (plain_recurrent, True)]
+    ("network", "xla"),
+    [(convolutional, False), (plain_recurrent, False), (plain_recurrent, True), (maxout, False), (maxout, True)],
 )
 def test_a_batch_in_parts_is_the_same_step(monkeypatch, network, xla):
     monkeypatch.setattr(programs, "wants_xla", lambda model, batch_size, steps: xla)
@@ -157,6 +181,10 @@ def test_a_batch_is_cut_into_parts_where_that_gives_the_same_step(monkeypatch):
         512: 4,
         4096: 8,
     }
+    # At least 128 jets each, whether XLA compiles or not; one part per core.
+    sizes = {1: 1, 128: 1, 192: 1, 256: 2, 1024: 4, 4096: 4}
+    for xla in (True, False):
+        assert {size: programs.wanted_parts(maxout(), size, xla) for size in sizes} == sizes
     # Batch normalisation and a regulariser, dropout: these see the batch as a whole.
     assert programs.wanted_parts(dense(), 4096, True) == 1
     dropping = keras.Sequential([layers.Input((5, 3)), layers.LSTM(4), layers.Dropout(0.5), layers.Dense(1)])
