@@ -4,15 +4,15 @@
 
 The jets are those that ship with the kit, repeated under other run numbers. Every measurement is a process of its own:
 its peak memory is then that of one task. The loops do a sample of LOOP_JETS of the same jets, taking turns with jetlab.
-Results go to benchmarks/results/data.json. (EnergyFlow and coffea have no such steps: neither makes padded tensors of
-constituents from a file, nor matches tracks to jets; EnergyFlow's `pixelate` takes one jet at a time, as the loop.)
+Matching is also done by coffea's `nearest`, where coffea can be imported. (The other steps it does not have; images are
+compared with EnergyFlow's by benchmarks/images.py.) Results go to benchmarks/results/data.json.
 """
 
 import argparse
+import importlib.util
 import json
 import math
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import awkward as ak
-import h5py
 import numpy as np
 import uproot
+from machine import this_machine
 
-from jetlab import backend, catalog, images, io, jets, schema
-from jetlab.sample import JetSample
+from jetlab import catalog, images, io, jets, schema
+from jetlab.sample import JetSample, group
 
 RESULTS = Path(__file__).parent / "results" / "data.json"
 LOOP_JETS = 2000
@@ -131,6 +131,26 @@ def loop_match_tracks(folder: Path) -> tuple[int, float]:
     return len(matched), time.perf_counter() - began
 
 
+def coffea_match_tracks(folder: Path) -> tuple[int, float]:
+    """Coffea: each track's nearest jet of its event; the tracks are sorted by event before the clock starts."""
+    from coffea.nanoevents.methods import vector
+
+    sample = io.read_root(folder / "jets.root")
+    event = group([np.concatenate([sample[name], np.asarray(sample.tracks[name])]) for name in schema.KEY])
+
+    def by_event(numbers: np.ndarray, columns: list[Any]) -> ak.Array:
+        names = dict(zip(("pt", "eta", "phi"), columns, strict=True), mass=np.zeros(len(numbers)))
+        flat = ak.zip(names, with_name="PtEtaPhiMLorentzVector", behavior=vector.behavior)
+        counts = np.bincount(numbers, minlength=event.max() + 1)
+        return ak.unflatten(flat[np.argsort(numbers, kind="stable")], counts)
+
+    axes = by_event(event[: len(sample)], [sample[f"jet_{name}_ak7"] for name in ("pt", "eta", "phi")])
+    tracks = by_event(event[len(sample) :], [sample.tracks[f"track_{name}"] for name in ("pt", "eta", "phi")])
+    began = time.perf_counter()
+    tracks.nearest(axes, threshold=schema.RADIUS)
+    return len(sample), time.perf_counter() - began
+
+
 def make_images(folder: Path) -> tuple[int, float]:
     """jetlab: candidates to images of 33 x 33 pixels: centred, turned, mirrored, pixelated, normalised."""
     sample = io.read_hdf5(folder / "jets.h5")
@@ -167,6 +187,7 @@ TASKS: dict[str, Callable[[Path], Any]] = {
         loop_hdf5_to_tensors,
         match_tracks,
         loop_match_tracks,
+        coffea_match_tracks,
         make_images,
         loop_make_images,
     )
@@ -194,6 +215,21 @@ def in_process(task: str, folder: Path) -> list[float]:
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
+def can_run(other: str) -> bool:
+    """Whether what jetlab is compared with is here: the loops always are."""
+    return other == "loop" or importlib.util.find_spec(other) is not None
+
+
+def compared(other: str, turns: list[tuple[list[float], list[float]]]) -> dict[str, Any]:
+    """Ratios of jets per second, and the other's peak memory, of turns of jetlab and another."""
+    ratios = sorted((ours[0] / ours[1]) / (theirs[0] / theirs[1]) for ours, theirs in turns)
+    return {
+        f"ratio_to_{other}": round(statistics.median(ratios), 1),
+        f"ratio_to_{other}_range": [round(ratios[0], 1), round(ratios[-1], 1)],
+        f"peak_memory_{other}_mb": round(max(theirs[2] for _, theirs in turns)),
+    }
+
+
 def main() -> None:
     """Write the files, measure every task in turns with its loop, write the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -204,8 +240,7 @@ def main() -> None:
     if options.task:
         child(options.task[0], Path(options.task[1]))
         return
-    machine = {"cores": backend.cores(), "processor": platform.machine(), "python": platform.python_version()}
-    machine["versions"] = {module.__name__: module.__version__ for module in (ak, h5py, np, uproot)}
+    machine = this_machine("awkward", "h5py", "numpy", "uproot", "coffea")
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -217,18 +252,20 @@ def main() -> None:
             io.write_hdf5(part, folder / f"{stem}.h5")
         del sample, few, part
         for task in ("root_to_tensors", "hdf5_to_tensors", "match_tracks", "make_images"):
-            turns = [(in_process(task, folder), in_process(f"loop_{task}", folder)) for _ in range(options.rounds)]
-            ratios = sorted((ours[0] / ours[1]) / (loop[0] / loop[1]) for ours, loop in turns)
+            others = [other for other in ("loop", "coffea") if f"{other}_{task}" in TASKS and can_run(other)]
+            load = os.getloadavg()[0]
+            names = (task, *(f"{other}_{task}" for other in others))
+            turns = [{name: in_process(name, folder) for name in names} for _ in range(options.rounds)]
             row = {
                 "task": task,
-                "jets": turns[0][0][0],
-                "jets_per_second": round(statistics.median(ours[0] / ours[1] for ours, _ in turns)),
-                "ratio_to_loop": round(statistics.median(ratios), 1),
-                "ratio_to_loop_range": [round(ratios[0], 1), round(ratios[-1], 1)],
-                "peak_memory_mb": round(max(ours[2] for ours, _ in turns)),
-                "peak_memory_above_imports_mb": round(max(ours[3] for ours, _ in turns)),
-                "load_before": round(os.getloadavg()[0], 2),
+                "jets": turns[0][task][0],
+                "jets_per_second": round(statistics.median(turn[task][0] / turn[task][1] for turn in turns)),
+                "peak_memory_mb": round(max(turn[task][2] for turn in turns)),
+                "peak_memory_above_imports_mb": round(max(turn[task][3] for turn in turns)),
+                "load_before": round(load, 2),
             }
+            for other in others:
+                row |= compared(other, [(turn[task], turn[f"{other}_{task}"]) for turn in turns])
             print(json.dumps(row), flush=True)
             rows.append(row)
             RESULTS.parent.mkdir(exist_ok=True)

@@ -10,7 +10,6 @@ benchmarks/energyflow_pfn.py. Results go to benchmarks/results/images.json.
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import tempfile
@@ -20,8 +19,9 @@ from pathlib import Path
 import awkward as ak
 import h5py
 import numpy as np
+from machine import this_machine
 
-from jetlab import backend, catalog, images, jets
+from jetlab import catalog, images, jets
 from jetlab.sample import JetSample
 
 HERE = Path(__file__).resolve().parent
@@ -87,8 +87,8 @@ def main() -> None:
         "largest_pixel_of_average": round(float(ours.mean(axis=0).max()), 4),
         "load_before": round(os.getloadavg()[0], 2),
     }
-    machine = {"cores": backend.cores(), "processor": platform.machine(), "python": platform.python_version()}
-    RESULTS.write_text(json.dumps({"machine": machine | {"versions": versions}, "rows": [row]}, indent=1) + "\n")
+    machine = this_machine() | {"versions": versions}
+    RESULTS.write_text(json.dumps({"machine": machine, "rows": [row]}, indent=1) + "\n")
     print(json.dumps(row))
 
 

@@ -15,10 +15,8 @@ samples; for networks that learn jet_jes_ak7 itself jes_median_abs_error_max_bin
 
 import argparse
 import dataclasses
-import importlib.metadata
 import json
 import os
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,8 +26,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
+from machine import this_machine
 
-from jetlab import backend, catalog, images, jes, jets, response, training
+from jetlab import catalog, images, jes, jets, response, training
 from jetlab.config import RunConfig
 from jetlab.parts import rows as pick
 from jetlab.parts import shape
@@ -243,22 +242,6 @@ def rounded(value: Any) -> Any:
     return value
 
 
-def machine() -> dict[str, Any]:
-    """What the seconds belong to."""
-    processor = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        processor = lines[0].partition(": ")[2] if lines else processor
-    packages = ("keras", "tensorflow-cpu", "numpy")
-    versions = {name: importlib.metadata.version(name) for name in packages}
-    return {
-        "device": backend.device(),
-        "processor": processor,
-        "python": platform.python_version(),
-        "versions": versions,
-    }
-
-
 def described(name: str, sample: JetSample, parts: tuple[np.ndarray, ...]) -> dict[str, Any]:
     """Which jets the numbers are of."""
     test = sample[parts[2]]
@@ -288,7 +271,10 @@ def main() -> None:
     path = FOLDER / ("jes.json" if options.sample == "jets_full" else "jes_shipped.json")
     sample = catalog.load(options.sample)
     parts = jets.split(sample.event_index)
-    head = {"machine": machine(), "sample": described(options.sample, sample, parts)}
+    head = {
+        "machine": this_machine("keras", "tensorflow-cpu", "numpy"),
+        "sample": described(options.sample, sample, parts),
+    }
     rows: list[dict[str, Any]] = []
     if path.exists() and {**(old := json.loads(path.read_text())), "rows": 0} == {**head, "rows": 0}:
         rows = old["rows"]

@@ -18,7 +18,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import psutil
-from training import machine
+from machine import this_machine
 
 from jetlab import catalog, inputs, jets, panel, training
 from jetlab.config import RunConfig
@@ -54,7 +54,7 @@ def main() -> None:
     pairs = [(alone(), watched()) for _ in range(options.rounds)]
     ratios = sorted(with_panel / without for without, with_panel in pairs)
     result = {
-        "machine": machine(),
+        "machine": this_machine("keras", "tensorflow-cpu", "numpy"),
         "sample": {"name": "jets", "training_jets": len(made.data.y_train), "epochs": options.epochs},
         "seconds_alone": round(statistics.median(without for without, _ in pairs), 3),
         "ratio": round(statistics.median(ratios), 3),

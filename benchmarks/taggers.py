@@ -17,11 +17,9 @@ import argparse
 import dataclasses
 import functools
 import hashlib
-import importlib.metadata
 import json
 import math
 import os
-import platform
 import subprocess
 import time
 from collections.abc import Iterator
@@ -31,9 +29,10 @@ from typing import Any
 import awkward as ak
 import h5py
 import numpy as np
+from machine import this_machine
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from jetlab import backend, catalog, comparison, inputs, jets, metrics, training
+from jetlab import catalog, comparison, inputs, jets, metrics, training
 from jetlab.config import INPUTS, RunConfig
 
 HERE = Path(__file__).resolve().parent
@@ -252,9 +251,6 @@ def results(data: Jets) -> dict[str, Any]:
         for tagger, runs in found.items()
         for run in runs
     ]
-    packages = ("keras", "tensorflow-cpu", "numpy", "scikit-learn")
-    versions = {name: importlib.metadata.version(name) for name in packages}
-    machine = {"device": backend.device(), "processor": platform.machine(), "versions": versions}
     configs = {name: {"model": config.model} | chosen(name) for name, config in NETWORKS.items()}
     return {
         "sample": data.describe(),
@@ -262,7 +258,7 @@ def results(data: Jets) -> dict[str, Any]:
         "auc_above_bdt": gains,
         "trainings": trainings,
         "configurations": configs,
-        "machine": machine,
+        "machine": this_machine("keras", "tensorflow-cpu", "numpy", "scikit-learn"),
     }
 
 

@@ -9,10 +9,9 @@ measured; those already there, of the same versions on the same machine, are kep
 """
 
 import argparse
-import importlib.metadata
+import importlib.util
 import json
 import os
-import platform
 import statistics
 import threading
 import time
@@ -26,12 +25,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # PyTorch's threads would w
 import keras
 import numpy as np
 import tensorflow as tf
+from machine import this_machine
 
 from jetlab import backend, programs, training
 from jetlab.config import RunConfig
 
 layers = keras.layers
 RESULTS = Path(__file__).parent / "results" / "training.json"
+PACKAGES = ("keras", "tensorflow-cpu", "numpy", "torch")
 BATCH_SIZES = (1, 32, 128, 1024)
 TURN_SECONDS = 1.0
 
@@ -262,22 +263,6 @@ def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
-def machine() -> dict[str, Any]:
-    """What the numbers belong to."""
-    processor = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
-        processor = lines[0].partition(": ")[2] if lines else processor
-    packages = ["keras", "tensorflow-cpu", "numpy", *(["torch"] if has_torch() else [])]
-    versions = {name: importlib.metadata.version(name) for name in packages}
-    return {
-        "device": backend.device(),
-        "processor": processor,
-        "python": platform.python_version(),
-        "versions": versions,
-    }
-
-
 def main() -> None:
     """Measure what is asked for and write it after every row."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -285,7 +270,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=NETWORKS, default=list(NETWORKS), help="networks")
     parser.add_argument("--fresh", action="store_true", help="measure what is in the results again")
     options = parser.parse_args()
-    here, rows, peak = machine(), [], matrix_peak()
+    here, rows, peak = this_machine(*PACKAGES), [], matrix_peak()
     if RESULTS.exists() and (old := json.loads(RESULTS.read_text()))["machine"].items() >= here.items():
         rows, peak = old["rows"], max(peak, old["machine"]["matrix_product_gflops"] * 1e9)
     for name in options.only:

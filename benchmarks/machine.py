@@ -1,0 +1,23 @@
+"""What the numbers of a benchmark belong to."""
+
+import importlib.metadata
+import platform
+from pathlib import Path
+from typing import Any
+
+from jetlab import backend
+
+
+def this_machine(*packages: str) -> dict[str, Any]:
+    """Device, processor, version of Python and of the packages named, of those that are installed."""
+    processor = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        processor = lines[0].partition(": ")[2] if lines else processor
+    installed = {each.name: each.version for each in importlib.metadata.distributions()}
+    return {
+        "device": backend.device(),
+        "processor": processor,
+        "python": platform.python_version(),
+        "versions": {name: installed[name] for name in packages if name in installed},
+    }
