@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from jetlab.backend import cores, load_keras, on_gpu
 from jetlab.objectives import Objective
 from jetlab.parts import Inputs, Shape, rows
+from jetlab.recurrence import quicken
 
 if TYPE_CHECKING:
     import keras
@@ -196,6 +197,8 @@ def take(model: "keras.Model", objective: Objective, row: Shape, batch_size: int
     twin = type(model).from_config(model.get_config())
     optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
     optimizer.build(twin.trainable_variables)
+    if xla and not on_gpu():
+        quicken(_layers(twin))
     # Building a network draws seeds: the user's next network must not depend on whether a program was kept.
     random.setstate(state)
     return Program(twin, optimizer, objective, row, batch_size, xla, parts)
