@@ -218,13 +218,12 @@ def wants_xla(model: "keras.Model", batch_size: int, steps: int) -> bool:
     On a CPU XLA's convolutions are many times slower than TensorFlow's, and take a minute to compile; everything else
     gains where batches are small, most of all recurrent networks, of which a time step is a handful of calls otherwise.
     """
-    keras = load_keras()
     layers = list(_layers(model))
     if not all(layer.supports_jit for layer in layers):
         return False
     if not on_gpu():
         # A layer of a model that is no graph of layers has no known output; it counts as narrow.
-        outputs = keras.tree.flatten([layer.output for layer in layers if hasattr(layer, "output")])
+        outputs = load_keras().tree.flatten([layer.output for layer in layers if hasattr(layer, "output")])
         widest = max((math.prod(size or 1 for size in output.shape[1:]) for output in outputs), default=1)
         if widest * batch_size > XLA_WIDEST or any("Conv" in type(layer).__name__ for layer in layers):
             return False
