@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ def this_machine(*packages: str) -> dict[str, Any]:
     if Path("/proc/cpuinfo").exists():
         lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
         processor = lines[0].partition(": ")[2] if lines else processor
-    installed = {each.name: each.version for each in importlib.metadata.distributions()}
+    # A distribution may spell its name otherwise than pip does: tensorflow_cpu.
+    installed = {re.sub(r"[-_.]+", "-", each.name).lower(): each.version for each in importlib.metadata.distributions()}
     return {
         "device": backend.device(),
         "processor": processor,
