@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jetlab import solved
+from jetlab.errors import JetlabError
 
 NOT_ANSWERED = "not answered yet"
 RIGHT = "right"
@@ -30,6 +31,10 @@ _MODULES = {
     "M6": "check_jes",
     "M7": "check_tracking",
 }
+
+
+class AnswerError(JetlabError, TypeError):
+    """An answer is of another kind than the exercise asks for; the message says what is asked for."""
 
 
 def exercise(name: str, answer: Any, **data: Any) -> None:
@@ -93,7 +98,7 @@ def _register(name: str) -> Callable[[Check], Check]:
 
 def _number(answer: Any) -> float:
     if isinstance(answer, str | bytes | bool) or np.size(answer) != 1:
-        raise TypeError("a single number is asked for")
+        raise AnswerError("a single number is asked for")
     return float(np.asarray(answer).item())
 
 

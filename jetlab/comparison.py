@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from jetlab import metrics
+from jetlab.errors import JetlabError
 from jetlab.metrics import Estimate, Floats
 
 #: Written by benchmarks/taggers.py, trained on more jets than a lesson has the time for.
@@ -20,7 +21,7 @@ RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "t
 _HEAD = ("tagger", "AUC", "accuracy", "1/εB at εS = 0.3", "at εS = 0.5", "parameters", "seconds", "seeds")
 
 
-class ComparisonError(ValueError):
+class ComparisonError(JetlabError, ValueError):
     """Taggers cannot be compared; the message says why and what to do."""
 
 

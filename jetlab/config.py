@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from jetlab.errors import JetlabError
+
 _CONSTITUENT = ("log_pt", "log_pt_gev", "deta", "dphi", "dr", "charge", "id_class")
 #: Model -> what it takes where `inputs` is left empty: columns of the schema, image channels, constituent features.
 INPUTS = {
@@ -70,7 +72,7 @@ INTEGERS = {
 }
 
 
-class ConfigError(ValueError):
+class ConfigError(JetlabError, ValueError):
     """A run configuration is not possible; the message names the field, its value and what is allowed."""
 
 

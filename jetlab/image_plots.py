@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from jetlab import images
+from jetlab.errors import ArgumentError
 from jetlab.plots import COLOURS, FONT, GREY
 
 #: Colour and marker for each of images.CLASSES, as in the pictures of M1.
@@ -95,11 +96,11 @@ def difference(
 def montage(ax: Axes, pictures: ArrayLike, titles: Sequence[str] = (), unit: str = "", columns: int = 8) -> None:
     """Draw small images (n, rows, columns) side by side on one colour scale: filters, or what they make of an image.
 
-    Images of both signs get colours of both signs. Raises ValueError for titles of another number. Used in M3.
+    Images of both signs get colours of both signs. Raises ArgumentError for titles of another number. Used in M3.
     """
     pictures = np.asarray(pictures, dtype=np.float64)
     if titles and len(titles) != len(pictures):
-        raise ValueError(f"There are {len(pictures)} images and {len(titles)} titles; give one for each, or none.")
+        raise ArgumentError(f"There are {len(pictures)} images and {len(titles)} titles; give one for each, or none.")
     sheet, corners = _sheet(pictures, columns)
     top = float(np.abs(pictures).max()) or 1.0
     signed = bool((pictures < 0).any())

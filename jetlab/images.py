@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlab import jets
+from jetlab.errors import ArgumentError
 from jetlab.sample import JetSample
 
 #: Particle-flow classes that may have a channel of their own, in the order of the channels.
@@ -38,7 +39,7 @@ def rotate(candidates: ak.Array, by: str = "principal") -> ak.Array:
     The direction is the axis of largest pt-weighted spread ("principal"), or the line from the second to the first
     subjet ("subjets"): the pt-weighted centre of what lies within 0.3 of the hardest candidate, and the same again
     among the rest. A jet with one subjet is turned by its principal axis; one candidate alone stays as it is. Raises
-    ValueError. Used in M3.
+    ArgumentError. Used in M3.
     """
     counts, (pt, x, y) = _flat(candidates)
     if by == "principal":
@@ -46,7 +47,7 @@ def rotate(candidates: ak.Array, by: str = "principal") -> ak.Array:
     elif by == "subjets":
         angle = _subjet_angle(pt, x, y, counts)
     else:
-        raise ValueError(f"by is {by!r}; jets are rotated by 'principal' axis or by 'subjets'.")
+        raise ArgumentError(f"by is {by!r}; jets are rotated by 'principal' axis or by 'subjets'.")
     turn = (np.pi / 2 - angle)[_owner(counts)]
     cos, sin = np.cos(turn), np.sin(turn)
     return _moved(candidates, x * cos - y * sin, x * sin + y * cos)
@@ -69,11 +70,11 @@ def zoom(candidates: ak.Array, pt: NDArray, reference: float = 300.0) -> ak.Arra
     """Stretch each jet by its pt (n_jets,) [GeV] over a reference pt, which is then the scale of the image.
 
     The prongs of a decay of mass m stand about 2 m / pt apart, so zoomed they stand 2 m / reference apart whatever the
-    pt (arXiv:1609.00607): right for a tagger that shall find a mass in images that are normalised. Raises ValueError.
-    Used in M3.
+    pt (arXiv:1609.00607): right for a tagger that shall find a mass in images that are normalised. Raises
+    ArgumentError. Used in M3.
     """
     if not reference > 0:
-        raise ValueError(f"reference is {reference} GeV; it must be above 0.")
+        raise ArgumentError(f"reference is {reference} GeV; it must be above 0.")
     counts, (_, x, y) = _flat(candidates)
     factor = (np.asarray(pt, np.float64) / reference)[_owner(counts)]
     return _moved(candidates, x * factor, y * factor)
@@ -82,10 +83,10 @@ def zoom(candidates: ak.Array, pt: NDArray, reference: float = 300.0) -> ak.Arra
 def crop(candidates: ak.Array, width: float = 1.4) -> ak.Array:
     """Leave out what lies outside a square of this width (in eta and phi) about the centre.
 
-    `pixelate` of the same width cuts the same; apart, it shows what is lost. Raises ValueError. Used in M3.
+    `pixelate` of the same width cuts the same; apart, it shows what is lost. Raises ArgumentError. Used in M3.
     """
     if not width > 0:
-        raise ValueError(f"width is {width}; a square needs a width above 0.")
+        raise ArgumentError(f"width is {width}; a square needs a width above 0.")
     inside = [(candidates[name] >= -width / 2) & (candidates[name] < width / 2) for name in ("x", "y")]
     return candidates[inside[0] & inside[1]]
 
@@ -97,10 +98,10 @@ def pixelate(
 
     Returns float32 (n_jets, size, size, channels), rows from low to high y: the pt [GeV] in each pixel, and with
     `multiplicity` also the number of candidates; with `classes` one channel for each of CLASSES instead of one for
-    all. The pt channels come first. Raises ValueError for impossible sizes. Used in M3.
+    all. The pt channels come first. Raises ArgumentError for impossible sizes. Used in M3.
     """
     if size < 1 or not width > 0:
-        raise ValueError(f"size is {size} and width {width}; an image needs at least one pixel and a width above 0.")
+        raise ArgumentError(f"size is {size} and width {width}; an image needs at least one pixel and a width above 0.")
     counts, (pt, x, y) = _flat(candidates)
     column, row = (np.floor((values / width + 0.5) * size).astype(np.int64) for values in (x, y))
     inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
@@ -121,10 +122,10 @@ def normalise(images: NDArray[np.float32], by: str = "sum") -> NDArray[np.float3
     """Divide each image by the sum over its pixels and channels ("sum"), or its largest pixel ("max"); float32.
 
     This takes the jet's pt out of the image: right for a tagger, fatal for an energy scale. Empty images stay empty.
-    Raises ValueError. Used in M3.
+    Raises ArgumentError. Used in M3.
     """
     if by not in ("sum", "max"):
-        raise ValueError(f"by is {by!r}; images are normalised by 'sum' or by 'max'.")
+        raise ArgumentError(f"by is {by!r}; images are normalised by 'sum' or by 'max'.")
     scale = images.sum(axis=(1, 2, 3)) if by == "sum" else images.max(axis=(1, 2, 3))
     return images / np.where(scale > 0, scale, 1).astype(np.float32)[:, None, None, None]
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from jetlab import jes, jes_plots, plots, training
 from jetlab.config import ConfigError, RunConfig
 from jetlab.controls import Controls
+from jetlab.errors import ArgumentError
 from jetlab.sample import JetSample
 from jetlab.steering import Steering
 
@@ -49,7 +50,9 @@ class JesPanel:
 
     def __init__(self, data: training.Data, sample: JetSample, config: RunConfig, **options: Any) -> None:
         if len(sample) != len(data.y_validation):
-            raise ValueError(f"There are {len(sample)} jets for {len(data.y_validation)} validation targets.")
+            raise ArgumentError(
+                f"There are {len(sample)} jets for {len(data.y_validation)} targets; give the validation jets."
+            )
         self.runs: list[Run] = []
         self._data, self._sample = data, sample
         self._official = jes.judge(sample, sample["jet_pt_ak7"], replicas=REPLICAS)

@@ -7,6 +7,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
+from jetlab.errors import ArgumentError
 from jetlab.sample import DataError, JetSample, look_up
 from jetlab.schema import KEY, RADIUS
 
@@ -126,7 +127,7 @@ def order(constituents: ak.Array, by: str = "pt", seed: int = 0) -> ak.Array:
     "random" shuffles each jet's records, the same again for the same `seed`.
 
     Raises:
-        ValueError: another `by`.
+        ArgumentError: another `by`.
 
     Used in M4.
     """
@@ -134,7 +135,9 @@ def order(constituents: ak.Array, by: str = "pt", seed: int = 0) -> ak.Array:
         key = np.random.default_rng(seed).random(len(ak.flatten(constituents, axis=1)))
         return constituents[ak.argsort(ak.unflatten(key, ak.num(constituents)), axis=1)]
     if by not in ("pt", "dr"):
-        raise ValueError(f"order: by is '{by}', but can be 'pt' (hardest first), 'dr' (innermost first) or 'random'.")
+        raise ArgumentError(
+            f"order: by is '{by}', but can be 'pt' (hardest first), 'dr' (innermost first) or 'random'."
+        )
     return constituents[ak.argsort(constituents[by], axis=1, ascending=by == "dr", stable=True)]
 
 
@@ -149,12 +152,12 @@ def pad(jagged: ak.Array, length: int) -> tuple[np.ndarray, np.ndarray]:
     float32; and mask, bool, shape (n_jets, length), True where there is a constituent.
 
     Raises:
-        ValueError: a length below 1.
+        ArgumentError: a length below 1.
 
     Used in M4.
     """
     if length < 1:
-        raise ValueError(f"pad: length is {length}, but must be at least 1.")
+        raise ArgumentError(f"pad: length is {length}, but must be at least 1.")
     kept = jagged[:, :length]
     mask = np.arange(length) < ak.to_numpy(ak.num(kept, axis=1))[:, np.newaxis]
     flat = ak.flatten(kept, axis=1)
@@ -186,12 +189,12 @@ class Scaling:
         """Measure mean and width of each feature of x, shape (..., n_features), where `mask`, shape (...), is True.
 
         Raises:
-            ValueError: nothing to fit to, or a feature that is NaN or infinite.
+            ArgumentError: nothing to fit to, or a feature that is NaN or infinite.
         """
         rows = x.reshape(-1, x.shape[-1]) if mask is None else x[mask]
         rows = rows.astype(np.float64)
         if len(rows) == 0 or not np.isfinite(rows).all():
-            raise ValueError("Scaling.fit needs at least one row, and only finite numbers: look at the inputs.")
+            raise ArgumentError("Scaling.fit needs at least one row, and only finite numbers: look at the inputs.")
         width = rows.std(axis=0)
         return cls(rows.mean(axis=0), np.where(width > 0, width, 1.0))
 
@@ -226,14 +229,14 @@ def reweight(
     Returns float64 weights, shape (n_jets,).
 
     Raises:
-        ValueError: negative weights, or no bin that has both classes.
+        ArgumentError: negative weights, or no bin that has both classes.
 
     Used in M1 and M2.
     """
     is_w = np.asarray(is_w).astype(bool)
     weight = np.ones(len(is_w)) if weight is None else np.asarray(weight, float)
     if np.any(weight < 0):
-        raise ValueError("reweight: some weights are negative, but a bin's shape needs weights of zero or more.")
+        raise ArgumentError("reweight: some weights are negative, but a bin's shape needs weights of zero or more.")
     pt_bin, pt_inside = _bin(np.asarray(pt), pt_edges)
     eta_bin, eta_inside = _bin(np.abs(eta), eta_edges)
     inside = pt_inside & eta_inside
@@ -243,7 +246,7 @@ def reweight(
     qcd_total = np.bincount(number, weight * (inside & ~is_w), n_bins)
     shared = (w_total > 0) & (qcd_total > 0)
     if not shared.any():
-        raise ValueError("reweight: no bin in pt and |eta| has jets of both classes; take more jets or wider bins.")
+        raise ArgumentError("reweight: no bin in pt and |eta| has jets of both classes; take more jets or wider bins.")
     ratio = np.divide(w_total, qcd_total, out=np.zeros(n_bins), where=shared)
     return weight * (inside & shared[number]) * np.where(is_w, 1.0, ratio[number])
 
@@ -268,12 +271,12 @@ def split(
     Returns positions of the jets of each part, int64, in random order (so that the first n are a fair sample).
 
     Raises:
-        ValueError: fractions that are not above 0 or do not sum to 1, or a part that stays empty.
+        ArgumentError: fractions that are not above 0 or do not sum to 1, or a part that stays empty.
 
     Used in M1 and M2.
     """
     if min(fractions) <= 0 or not np.isclose(sum(fractions), 1.0):
-        raise ValueError(f"split: fractions are {tuple(fractions)}, but must be above 0 and sum to 1.")
+        raise ArgumentError(f"split: fractions are {tuple(fractions)}, but must be above 0 and sum to 1.")
     rng = np.random.default_rng(seed)
     _, event, jets_per_event = np.unique(event_index, return_inverse=True, return_counts=True)
     shuffled = rng.permutation(len(jets_per_event))
@@ -285,5 +288,7 @@ def split(
     part = part_of_event[event[jets]]
     parts = tuple(jets[part == number] for number in range(len(fractions)))
     if any(len(positions) == 0 for positions in parts):
-        raise ValueError(f"split: {len(jets_per_event)} events are too few for parts of {tuple(fractions)}: take more.")
+        raise ArgumentError(
+            f"split: {len(jets_per_event)} events are too few for parts of {tuple(fractions)}: take more."
+        )
     return parts

@@ -10,12 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jetlab.errors import JetlabError
+
 Floats = NDArray[np.float64]
 #: Signal efficiencies at which taggers are compared (arXiv:1902.09914 quotes 1/eB at eS = 0.3).
 WORKING_POINTS = {"rejection_30": 0.3, "rejection_50": 0.5}
 
 
-class MetricError(ValueError):
+class MetricError(JetlabError, ValueError):
     """A metric is not defined for these jets; the message says why and what to do."""
 
 

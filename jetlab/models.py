@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jetlab import objectives
 from jetlab.backend import load_keras
 from jetlab.config import RunConfig
+from jetlab.errors import ArgumentError
 from jetlab.parts import Shape
 
 if TYPE_CHECKING:
@@ -91,12 +92,14 @@ def deep_sets(config: RunConfig, row: Shape) -> "keras.Model":
 def build(config: RunConfig, row: int | Shape) -> "keras.Model":
     """Build the model that `config.model` names, for one jet of that shape (without the batch). Used in M2.
 
-    Raises ValueError for a shape that the model cannot take.
+    Raises ArgumentError for a shape that the model cannot take.
     """
     shapes = _shapes(row)
     wanted, what, make = _BUILDERS[config.model]
     if tuple(map(len, shapes)) not in wanted:
-        raise ValueError(f"A {config.model} network takes {what} per jet, not shape {row}; see jetlab.inputs.prepare.")
+        raise ArgumentError(
+            f"A {config.model} network takes {what} per jet, not shape {row}; see jetlab.inputs.prepare."
+        )
     return make(config, shapes[0] if len(shapes) == 1 else shapes)
 
 

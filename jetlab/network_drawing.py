@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jetlab import models, objectives
 from jetlab.config import RunConfig
+from jetlab.errors import ArgumentError
 from jetlab.models import EMBEDDING, HEAD_NODES
 from jetlab.parts import Shape
 from jetlab.plots import FONT, GREY, QCD, W
@@ -53,7 +54,7 @@ def draw(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence[ArrayL
             and a width that grows with their size, relative to the largest of the layer. Others ignore them.
 
     Of a layer with more than MOST nodes only the first and the last are drawn, with their own weights. Takes about 10
-    ms, and `plots.png` 60 ms. Raises ValueError for weights of another network. Used in M2.
+    ms, and `plots.png` 60 ms. Raises ArgumentError for weights of another network. Used in M2.
     """
     ax.set_axis_off()
     title = _title(config, row)
@@ -162,7 +163,7 @@ def _kernels(weights: Sequence[ArrayLike], counts: Sequence[int]) -> list[NDArra
     kernels = [np.nan_to_num(np.asarray(kernel, dtype=np.float64)) for kernel in weights[::2]]
     found, wanted = [kernel.shape for kernel in kernels], list(itertools.pairwise(counts))
     if found != wanted or len(weights) != 2 * len(wanted):
-        raise ValueError(f"The weights have shapes {found}, but the network has {wanted}; give model.get_weights().")
+        raise ArgumentError(f"The weights have shapes {found}, but the network has {wanted}; give model.get_weights().")
     return kernels
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jetlab import keras_code, sharing, training
 from jetlab.backend import load_keras
 from jetlab.config import ConfigError, RunConfig
+from jetlab.errors import ArgumentError, JetlabError
 from jetlab.parts import Shape
 from jetlab.steering import button
 
@@ -73,7 +74,7 @@ class Tools:
         self._said.value = ""
         try:
             action()
-        except (ConfigError, OSError) as error:
+        except (JetlabError, OSError) as error:
             self._said.value = f"⚠ {html.escape(str(error))}"
 
     def _show(self, code: str) -> None:
@@ -96,6 +97,6 @@ class Tools:
         x = tuple(np.ones((1, *shape), np.float32) for shape in shapes)
         x = x if len(x) > 1 else x[0]
         if not np.allclose(training.predict(again, x), training.predict(model, x), atol=1e-6):
-            raise OSError(f"{path} does not give back the model; save it under another name.")
+            raise ArgumentError(f"{path} does not give back the model; save it under another name.")
         text = f"Saved {path} ({path.stat().st_size / 1e3:.0f} kB). keras.saving.load_model({str(path)!r}) loads it."
         self._said.value = html.escape(text)

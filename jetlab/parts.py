@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlab.errors import JetlabError
 
-class TrainingError(ValueError):
+
+class TrainingError(JetlabError, ValueError):
     """Training cannot start; the message says what is wrong with the data and what to do."""
 
 

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jetlab.errors import JetlabError
+
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 TAG = "solution"
 
 
-class ReleaseError(ValueError):
+class ReleaseError(JetlabError, ValueError):
     """The copy cannot be made; the message names the folder and says what to do."""
 
 

@@ -9,10 +9,15 @@ import awkward as ak
 import numpy as np
 
 from jetlab import schema
+from jetlab.errors import JetlabError
 
 
-class DataError(ValueError):
+class DataError(JetlabError, ValueError):
     """A data file is not what it should be; the message names the file, the fault and the remedy."""
+
+
+class SelectionError(JetlabError, IndexError):
+    """Jets cannot be picked this way; the message says how to pick them."""
 
 
 class MissingColumnError(DataError, KeyError):
@@ -68,16 +73,20 @@ class JetSample:
 
         Raises:
             MissingColumnError: the file has no such column.
-            IndexError: a mask does not have one entry per jet.
+            SelectionError: a mask does not have one entry per jet.
         """
         if isinstance(item, str):
             return self._column(item)
         if not isinstance(item, slice):
             item = np.asarray(item)
             if item.ndim != 1:
-                raise IndexError("Jets are picked by a mask, a list of positions or a slice: sample[5:6] is one jet.")
+                raise SelectionError(
+                    "Jets are picked by a mask, a list of positions or a slice: sample[5:6] is one jet."
+                )
             if item.dtype == bool and len(item) != len(self):
-                raise IndexError(f"The mask has {len(item):,} entries, but the sample {len(self):,} jets: one per jet.")
+                raise SelectionError(
+                    f"The mask has {len(item):,} entries, but the sample {len(self):,} jets: one per jet."
+                )
             item = item if item.size else item.astype(int)
         return JetSample(ak.to_packed(self.jets[item]), self.tracks, self.provenance)
 

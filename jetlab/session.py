@@ -14,6 +14,7 @@ from jetlab import models, training, worker
 from jetlab.backend import load_keras
 from jetlab.checkpoint import Checkpoint
 from jetlab.config import RunConfig
+from jetlab.errors import ArgumentError
 from jetlab.parts import shape
 
 IDLE, RUNNING, PAUSED = "idle", "running", "paused"
@@ -87,11 +88,11 @@ class Session:
         """Train one "batch", or to the end of the "epoch", and pause; starts the training if there is none.
 
         Raises:
-            ValueError: another `what`.
+            ArgumentError: another `what`.
             worker.BusyError: another panel trains in this kernel.
         """
         if what not in STEPS:
-            raise ValueError(f"what is {what!r}; a step is one of {', '.join(STEPS)}.")
+            raise ArgumentError(f"what is {what!r}; a step is one of {', '.join(STEPS)}.")
         if self._state == IDLE:
             self._start(config, step=what)
         else:

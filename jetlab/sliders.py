@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from jetlab import plots
+from jetlab.errors import ArgumentError
 
 STYLE = {"description_width": "10em"}
 WIDE = widgets.Layout(width="32em")
@@ -30,7 +31,7 @@ class Sliders:
     The last expression of a cell shows it; where no widgets can be shown, the picture alone stands. Used in P1.
 
     Raises:
-        ValueError: a control that is neither of the two kinds, or `play` that names no slider of whole numbers.
+        ArgumentError: a control that is neither of the two kinds, or `play` that names no slider of whole numbers.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Sliders:
         self._image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
         rows = [_with_play(slider) if name == play else slider for name, slider in self.sliders.items()]
         if play and not isinstance(self.sliders.get(play), widgets.IntSlider):
-            raise ValueError(f"play is {play!r}; it must name a slider of whole numbers.")
+            raise ArgumentError(f"play is {play!r}; it must name a slider of whole numbers.")
         for slider in self.sliders.values():
             slider.observe(lambda _: self.redraw(), "value")
         self.widget = widgets.VBox([*rows, self._message, self._image])
@@ -80,7 +81,7 @@ def _slider(name: str, control: tuple[Any, ...]) -> Any:
     if len(control) == 2 and isinstance(control[0], list | tuple) and control[1] in control[0]:
         return widgets.SelectionSlider(options=control[0], value=control[1], **look)
     if len(control) != 3 or not control[0] <= control[2] <= control[1]:
-        raise ValueError(f"{name} is {control!r}; give (low, high, start) or (list of values, start).")
+        raise ArgumentError(f"{name} is {control!r}; give (low, high, start) or (list of values, start).")
     low, high, start = control
     if all(isinstance(value, int) for value in control):
         return widgets.IntSlider(value=start, min=low, max=high, **look)

@@ -6,11 +6,13 @@ Interrupting the kernel does not reach a thread; a job is asked to stop through 
 import threading
 from collections.abc import Callable
 
+from jetlab.errors import JetlabError
+
 _lock = threading.Lock()
 _running: threading.Thread | None = None
 
 
-class BusyError(RuntimeError):
+class BusyError(JetlabError, RuntimeError):
     """Another job is running in this kernel; the message says what to do."""
 
 

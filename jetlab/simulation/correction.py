@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlab.errors import JetlabError
+
 GEN_PT_EDGES = (130.0, 150.0, 175.0, 200.0, 230.0, 270.0, 320.0, 400.0, 500.0, 700.0)
 ETA_EDGES = tuple(np.arange(0, 2.01, 0.125))
 MIN_JETS = 10  # fewer give no median worth fitting
 
 
-class CalibrationError(ValueError):
+class CalibrationError(JetlabError, ValueError):
     """The sample is too small to derive its correction from."""
 
 

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from jetlab.errors import JetlabError
+
 from .. import io, schema
 from . import detector, events, merging
 from .generator import QCD, SIGNAL, Particles
@@ -33,7 +35,7 @@ MIN_JETS = 2000
 EXPECTED_JETS = {"ttbar": 210, "qcd": 350}
 
 
-class SimulationError(RuntimeError):
+class SimulationError(JetlabError, RuntimeError):
     """A simulation cannot start or go on; the message says what to do."""
 
 

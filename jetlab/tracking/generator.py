@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 
+from jetlab.errors import ArgumentError
 from jetlab.tracking import detector
 from jetlab.tracking.detector import CELLS, LAYERS, RADII
 from jetlab.tracking.hits import NOISE, Hits
@@ -30,7 +31,7 @@ def simulate(
         lost: probability that a hit is not recorded.
         stopped: probability that a track ends in a layer; its hit there is still made.
 
-    Returns hits in random order within an event. Raises ValueError for numbers that make no sense. Used in M7.
+    Returns hits in random order within an event. Raises ArgumentError for numbers that make no sense. Used in M7.
     """
     _check(events, multiplicity, noise, lost, stopped)
     rng = np.random.default_rng(seed)
@@ -97,10 +98,10 @@ def _ordered(
 
 def _check(events: int, multiplicity: float, noise: float, lost: float, stopped: float) -> None:
     if events < 1:
-        raise ValueError(f"events is {events}; simulate at least 1.")
+        raise ArgumentError(f"events is {events}; simulate at least 1.")
     for name, value in (("multiplicity", multiplicity), ("noise", noise)):
         if not 0 <= value < 100_000:
-            raise ValueError(f"{name} is {value}; allowed is a mean number from 0 to 100000.")
+            raise ArgumentError(f"{name} is {value}; allowed is a mean number from 0 to 100000.")
     for name, value in (("lost", lost), ("stopped", stopped)):
         if not 0 <= value <= 1:
-            raise ValueError(f"{name} is {value}; a probability lies between 0 and 1.")
+            raise ArgumentError(f"{name} is {value}; a probability lies between 0 and 1.")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlab.errors import ArgumentError
 from jetlab.sample import run_starts
 from jetlab.tracking.detector import cell_phi
 
@@ -43,9 +44,9 @@ class Hits:
         """Check that columns are equally long and events in one piece each."""
         sizes = {len(getattr(self, field.name)) for field in fields(self)}
         if len(sizes) != 1:
-            raise ValueError(f"Hits have columns of different lengths, {sorted(sizes)}; give one number per hit.")
+            raise ArgumentError(f"Hits have columns of different lengths, {sorted(sizes)}; give one number per hit.")
         if len(np.unique(self.event[self.starts])) != len(self.starts):
-            raise ValueError(
+            raise ArgumentError(
                 "The hits of an event are not in one piece; sort them by event, np.argsort(kind='stable')."
             )
 

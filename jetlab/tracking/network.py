@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlab.backend import load_keras
+from jetlab.errors import ArgumentError
 from jetlab.tracking.detector import LAYERS
 from jetlab.tracking.hits import Hits
 
@@ -48,11 +49,11 @@ class Settings:
 
 
 def whole_numbers(settings: Any, **ranges: tuple[int, int]) -> None:
-    """Raise ValueError naming the field of `settings` that is not a whole number of its range, ends included."""
+    """Raise ArgumentError naming the field of `settings` that is not a whole number of its range, ends included."""
     for name, (low, high) in ranges.items():
         value = getattr(settings, name)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise ValueError(f"{name} is {value!r}; allowed is a whole number from {low} to {high}.")
+            raise ArgumentError(f"{name} is {value!r}; allowed is a whole number from {low} to {high}.")
 
 
 def pictures(hits: Hits, seeds: NDArray[np.int64], settings: Settings) -> NDArray[np.float32]:
@@ -176,13 +177,13 @@ def train(
     """Train on the true tracks of `hits` that have a hit in layer 0; `on_epoch(network, epoch)` runs after each epoch.
 
     `stop` ends it after the batch; `model` is a compiled network of your own, from pictures (n, 9, bins) to as many
-    probabilities. Raises ValueError for hits without such tracks. Used in M7.
+    probabilities. Raises ArgumentError for hits without such tracks. Used in M7.
     """
     settings = settings or Settings()
     keras = load_keras()
     seeds = np.flatnonzero((hits.layer == 0) & (hits.track >= 0))
     if not len(seeds):
-        raise ValueError("There is no track with a hit in layer 0 to learn from; simulate more events.")
+        raise ArgumentError("There is no track with a hit in layer 0 to learn from; simulate more events.")
     keras.utils.set_random_seed(settings.seed)
     model = build(settings) if model is None else model
     bins, weights = targets(hits, seeds, settings)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlab.backend import load_keras
+from jetlab.errors import ArgumentError
 from jetlab.tracking.detector import LAYERS, wrap
 from jetlab.tracking.hits import Hits
 from jetlab.tracking.network import RANGES, whole_numbers
@@ -43,10 +44,10 @@ class ResidualSettings:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Check the numbers; raise ValueError naming the one that cannot be."""
+        """Check the numbers; raise ArgumentError naming the one that cannot be."""
         whole_numbers(self, head=(1, 1024), **RANGES)
         if not 0 < self.learning_rate <= 1:
-            raise ValueError(f"learning_rate is {self.learning_rate!r}; allowed is a number above 0, at most 1.")
+            raise ArgumentError(f"learning_rate is {self.learning_rate!r}; allowed is a number above 0, at most 1.")
 
 
 @dataclass(frozen=True)
@@ -140,15 +141,15 @@ def train_residual(
 ) -> ResidualNetwork:
     """Train on the true tracks of `hits`; the learning rate falls along a cosine to nearly nothing.
 
-    `on_epoch(network, epoch)` runs after each epoch; `stop` ends it there. Raises ValueError for hits without tracks.
-    Used in M7.
+    `on_epoch(network, epoch)` runs after each epoch; `stop` ends it there. Raises ArgumentError for hits without
+    tracks. Used in M7.
     """
     settings = settings or ResidualSettings()
     keras = load_keras()
     keras.utils.set_random_seed(settings.seed)
     phi, layer, _ = sequences(hits)
     if not len(phi):
-        raise ValueError("There is no true track to learn from; simulate more events.")
+        raise ArgumentError("There is no true track to learn from; simulate more events.")
     units = Units.fit(phi, layer, settings.physics)
     width = inputs(phi[:1], layer[:1, :MEMORY], np.zeros(1), settings.physics).shape[1]
     cell = keras.layers.LSTMCell(settings.hidden)

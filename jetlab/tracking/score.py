@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jetlab.errors import ArgumentError
 from jetlab.metrics import Estimate
 from jetlab.sample import look_up, run_starts
 from jetlab.tracking.hits import Hits
@@ -79,7 +80,7 @@ def correct(hits: Hits, predicted: ArrayLike) -> NDArray[np.bool_]:
 
 
 def evaluate(hits: Hits, predicted: ArrayLike) -> Score:
-    """Score a prediction (n,) for hits (n,) of many events. Raises ValueError. Used in M7."""
+    """Score a prediction (n,) for hits (n,) of many events. Raises ArgumentError. Used in M7."""
     predicted = _checked(hits, predicted)
     event, label, track, count = _table(hits.number, predicted, hits.track, signed=True)
     # A predicted track is of the true track most of its hits come from; noise never is a majority.
@@ -106,7 +107,7 @@ def evaluate(hits: Hits, predicted: ArrayLike) -> Score:
 def _checked(hits: Hits, predicted: ArrayLike) -> NDArray[np.int64]:
     predicted = np.asarray(predicted)
     if predicted.shape != (len(hits),) or predicted.dtype.kind not in "iu":
-        raise ValueError(
+        raise ArgumentError(
             f"The prediction is {predicted.dtype} of shape {predicted.shape}; give one whole number per hit, "
             f"({len(hits)},), negative for hits of no track."
         )
