@@ -50,12 +50,14 @@ ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "leaky_
 OPTIMIZERS = ("adam", "adamw", "nadam", "sgd", "rmsprop")
 LOSSES = ("binary_crossentropy", "mse", "mae", "huber", "gaussian_nll")
 ORDERS = ("pt", "dr", "random")
+SCHEDULES = ("constant", "cosine", "step")
 CHOICES = {
     "model": MODELS,
     "activation": ACTIVATIONS,
     "optimizer": OPTIMIZERS,
     "loss": LOSSES,
     "order_by": ORDERS,
+    "schedule": SCHEDULES,
     "pf_id": ("embedding", "one_hot"),
 }
 #: Allowed whole numbers, both ends included; sliders take their limits from here.
@@ -83,7 +85,8 @@ class RunConfig:
     Fields: `inputs` are columns of the jet schema (dense), features of a constituent (lstm, gru, deep_sets) or
     channels of an image (cnn), left empty those of INPUTS; `layers` hidden layers of `nodes` each (cnn: of filters,
     doubled from layer to layer) or, of a dense network, with the nodes that `widths` gives for each; `dropout` the
-    fraction of nodes dropped after each hidden layer, `batch_size` in jets, `patience` the epochs without a better
+    fraction of nodes dropped after each hidden layer, `batch_size` in jets, `schedule` how the learning rate falls from
+    epoch to epoch (see `rate`), `patience` the epochs without a better
     validation loss after which training is saturated (0: never stop early), `train_size` the number of training jets to
     use (None: all), `loss` what is made small. Of sequences: `length` constituents are kept after ordering, `order_by`
     pt, dr or at random, `bidirectional` reads them both ways, and `pf_id` says how the particle-flow class enters. Of
@@ -99,6 +102,7 @@ class RunConfig:
     dropout: float = 0.0
     batch_size: int = 128
     learning_rate: float = 1e-3
+    schedule: str = "constant"
     optimizer: str = "adam"
     epochs: int = 20
     patience: int = 5
@@ -148,6 +152,19 @@ class RunConfig:
     def layer_nodes(self) -> tuple[int, ...]:
         """Nodes of each hidden layer, (layers,). Used in M2."""
         return self.widths or (self.nodes,) * self.layers
+
+    def rate(self, epoch: int) -> float:
+        """Learning rate in an epoch, counted from 1, out of `epochs`.
+
+        "cosine" lets it fall to nearly nothing along half a cosine (arXiv:1608.03983); "step" divides it by ten after
+        half of the epochs and again after three quarters (arXiv:1512.03385).
+        """
+        done = (epoch - 1) / self.epochs
+        if self.schedule == "cosine":
+            return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
+        if self.schedule == "step":
+            return self.learning_rate / 10 ** ((done >= 0.5) + (done >= 0.75))
+        return self.learning_rate
 
     def _checked_widths(self) -> tuple[int, ...]:
         if isinstance(self.widths, str) or not isinstance(self.widths, list | tuple):
