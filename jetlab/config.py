@@ -154,17 +154,21 @@ class RunConfig:
         return self.widths or (self.nodes,) * self.layers
 
     def rate(self, epoch: int) -> float:
-        """Learning rate in an epoch, counted from 1, out of `epochs`.
+        """Learning rate in an epoch, counted from 1, out of `epochs`."""
+        return self.learning_rate * self.falls(epoch)
+
+    def falls(self, epoch: int) -> float:
+        """What the schedule multiplies the learning rate by in an epoch, counted from 1, out of `epochs`.
 
         "cosine" lets it fall to nearly nothing along half a cosine (arXiv:1608.03983); "step" divides it by ten after
         half of the epochs and again after three quarters (arXiv:1512.03385).
         """
         done = (epoch - 1) / self.epochs
         if self.schedule == "cosine":
-            return self.learning_rate * (1 + math.cos(math.pi * done)) / 2
+            return (1 + math.cos(math.pi * done)) / 2
         if self.schedule == "step":
-            return self.learning_rate / 10 ** ((done >= 0.5) + (done >= 0.75))
-        return self.learning_rate
+            return 0.1 ** ((done >= 0.5) + (done >= 0.75))
+        return 1.0
 
     def _checked_widths(self) -> tuple[int, ...]:
         if isinstance(self.widths, str) or not isinstance(self.widths, list | tuple):

@@ -1,6 +1,15 @@
 """What a training tells while it runs, to progress bars, panels and tests."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class TrainBegin:
+    """A network is ready to be trained; `history` has the numbers of the epochs done before, where it goes on."""
+
+    epochs: int
+    batches: int
+    history: dict[str, list[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +54,4 @@ class TrainEnd:
     device: str
 
 
-Event = BatchEnd | EpochEnd | TrainEnd
+Event = TrainBegin | BatchEnd | EpochEnd | TrainEnd

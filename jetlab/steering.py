@@ -1,7 +1,7 @@
 """The row of buttons that steers a training, its progress bar and its status line: the same below every live panel.
 
 Training runs in the kernel's worker thread; what a panel draws is drawn there too, and no more often than costs one
-part in twenty of the training.
+part in forty of the training.
 """
 
 import html
@@ -14,7 +14,8 @@ import ipywidgets as widgets
 import psutil
 
 from jetlab import checkpoint, session, training, worker
-from jetlab.config import ConfigError, RunConfig
+from jetlab.config import RunConfig
+from jetlab.errors import JetlabError
 
 #: At most four pictures a second, and never more than this part of the time for drawing.
 MIN_SECONDS, MAX_SHARE = 0.25, 0.025
@@ -60,11 +61,11 @@ class Steering:
         keep: str | None = None,
     ) -> None:
         self._view, self._config = view, config
-        self._file = checkpoint.folder() / f"{keep}.npz" if keep else None
-        self._session = session.Session(prepare, self._on_event, self._on_end, self._on_state, self._file)
-        self._begins, self._next_drawing, self._last_progress, self._last_told = True, 0.0, 0.0, 0.0
-        self._history: dict[str, list[float]] = {}
-        self._follows = ""
+        self._keep = checkpoint.folder() / keep if keep else None
+        self._session = session.Session(prepare, self._on_event, self._on_end, self._on_state, self._keep)
+        self._next_drawing = self._last_progress = self._last_shown = 0.0
+        # Whether the network in training is there, and whether the status line says what comes next.
+        self._built = self._announced = False
         self.train_button = button("Train", "play", "Train a network with these settings, or go on", self.train)
         self.train_button.button_style = "primary"
         self.pause_button = button("Pause", "pause", "Hold the training; Train goes on", self._session.pause)
@@ -96,22 +97,20 @@ class Steering:
 
     def stop(self) -> None:
         """Stop; the best weights so far are kept."""
-        self._follows = ""
         self._session.stop()
 
     def reset(self) -> None:
         """Stop, forget the network in training, and show the panel as it was in the beginning."""
         self._session.reset()
-        self._begins, self._follows = True, ""
+        self._built = self._announced = False
         self.progress.value, self._speed.value = 0, ""
         self._view.reset()
         self.say("Choose the network, then press Train.")
 
     def change(self, config: RunConfig) -> None:
-        """Tell that the controls were moved: a learning rate acts at once, anything else starts another network."""
-        self._follows = f"A new network, {config.label}," if self._session.change(config) else ""
-        if self._follows:
-            self.say(f"{self._follows} starts at the end of this epoch.")
+        """Take the controls as they stand now: a learning rate acts at once, anything else starts another network."""
+        if self._session.change(config):
+            self.say(f"A new network, {config.label}, starts at the end of this epoch.")
 
     def say(self, text: str, warning: bool = False, details: str = "") -> None:
         """Show a sentence in the status line, with more of it folded away."""
@@ -121,26 +120,37 @@ class Steering:
     def _try(self, command: Callable[[], None]) -> None:
         try:
             command()
-        except (ConfigError, worker.BusyError) as error:
+        except JetlabError as error:
             self.say(str(error), warning=True)
 
     def _offer_kept(self) -> None:
-        kept = checkpoint.read(self._file) if self._file else None
-        if kept is None:
+        """Offer the latest training that was cut off, if there is one."""
+        cut_off = checkpoint.cut_off(self._keep) if self._keep else []
+        if not cut_off:
+            self._offer.children = ()
             return
+        kept = cut_off[0]
         text = f"A training of {kept.config.label} was cut off after epoch {kept.epoch} of {kept.config.epochs}."
+        if kept.elsewhere:
+            text = (
+                f"A training of {kept.config.label} on the machine {kept.elsewhere} got to epoch {kept.epoch} of "
+                f"{kept.config.epochs}. If it still runs there, leave it alone."
+            )
         go_on = button("Go on", "play", "Go on with the training that was cut off", lambda: self._go_on(kept))
-        forget = button("Forget it", "trash", "Remove the training that was cut off", self._forget)
+        forget = button("Forget it", "trash", "Remove the training that was cut off", lambda: self._forget(kept))
         self._offer.children = (widgets.HTML(html.escape(text)), go_on, forget)
 
     def _go_on(self, kept: checkpoint.Checkpoint) -> None:
-        self._offer.children = ()
-        self._history = kept.history
-        self._try(lambda: self._session.train(kept.config, kept=kept))
+        try:
+            self._session.train(kept.config, kept=kept)
+        except worker.BusyError as error:
+            self.say(str(error), warning=True)
+        else:
+            self._offer.children = ()
 
-    def _forget(self) -> None:
-        self._offer.children = ()
-        checkpoint.forget(self._file)
+    def _forget(self, kept: checkpoint.Checkpoint) -> None:
+        checkpoint.forget(kept)
+        self._offer_kept()
 
     def _on_state(self, state: str) -> None:
         idle, running = state == session.IDLE, state == session.RUNNING
@@ -148,17 +158,17 @@ class Steering:
         self.train_button.description = "Train" if idle or running else "Resume"
         self.pause_button.disabled = not running
         self.stop_button.disabled = idle
-        if running and self._begins:
+        if running and not self._built and not self._announced:
             self.say("Building the network ...")
 
     def _on_event(self, event: training.Event, model: Any) -> None:
-        if self._begins:
-            self._begins = False
-            self._view.begins(self._history)
-            self._history = {}
         now = time.monotonic()
         held = self._session.stepping
-        if isinstance(event, training.BatchEnd):
+        if isinstance(event, training.TrainBegin):
+            self._built, self._announced = True, False
+            self._next_drawing = self._last_progress = self._last_shown = 0.0
+            self._view.begins(event.history)
+        elif isinstance(event, training.BatchEnd):
             if held or now - self._last_progress > MIN_SECONDS:
                 self._last_progress = now
                 self.progress.max = event.epochs * event.batches
@@ -167,16 +177,16 @@ class Steering:
                     self.say(f"Epoch {event.epoch}, batch {event.batch} of {event.batches}: loss {event.loss:.4f}")
         elif isinstance(event, training.EpochEnd):
             self._view.epoch_ended(event)
-            if held or now - self._last_told > MIN_SECONDS:
-                self._last_told = now
+            if held or now - self._last_shown > MIN_SECONDS:
+                self._last_shown = now
                 # What the optimizer works with, not where the slider stands: the page shows that a rate was taken.
-                self._tell(event, float(model.optimizer.learning_rate))
+                self._report(event, float(model.optimizer.learning_rate))
             if held or now > self._next_drawing:
                 self._view.draw(model)
                 cost = time.monotonic() - now
                 self._next_drawing = time.monotonic() + max(MIN_SECONDS, cost / MAX_SHARE)
 
-    def _tell(self, event: training.EpochEnd, rate: float) -> None:
+    def _report(self, event: training.EpochEnd, rate: float) -> None:
         numbers = [f"{REPORTED[name]} {value:.4f}" for name, value in event.metrics.items() if name in REPORTED]
         shown = [
             f"loss {event.loss:.4f}",
@@ -194,15 +204,17 @@ class Steering:
         self._speed.value = f"{left}{jets_per_second:,.0f} jets/s · {device} · {memory:.1f} GB"
 
     def _on_end(self, end: training.Result | Exception) -> None:
-        self._begins = True
-        follows, self._follows = self._follows, ""
+        follows = self._session.follows
+        self._built, self._announced = False, follows is not None
         if isinstance(end, Exception):
-            self.say(_remedy(end), True, details="".join(traceback.format_exception(end)))
+            self.say(_remedy(end), True, details=_details(end))
+            self._offer_kept()
             return
         self.progress.value = self.progress.max
         self._show_speed(end.jets_per_second)
         # A run cut short for another network is no end for the reader, who would wait for nothing at "Stopped".
-        self.say(f"{end.message} {follows} is being built ..." if follows else end.message, warning=end.reason == "nan")
+        then = f" A new network, {follows.label}, is being built ..." if follows else ""
+        self.say(end.message + then, warning=end.reason == "nan")
         self._view.ended(end)
 
 
@@ -213,10 +225,15 @@ def button(description: str, icon: str, tooltip: str, action: Callable[[], None]
     return made
 
 
+def _details(error: Exception) -> str:
+    """The traceback of a fault; what jetlab itself refuses is said in the message."""
+    return "" if isinstance(error, JetlabError) else "".join(traceback.format_exception(error))
+
+
 def _remedy(error: Exception) -> str:
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
         return (
             f"The memory is full ({error}): take a smaller batch size, fewer nodes or fewer training jets, and shut "
             "down kernels that you do not need."
         )
-    return f"Training failed: {error}"
+    return str(error) if isinstance(error, JetlabError) else f"Training failed: {type(error).__name__}: {error}"

@@ -19,6 +19,7 @@ from jetlab.config import RunConfig
 from jetlab.events import BatchEnd as BatchEnd
 from jetlab.events import EpochEnd as EpochEnd
 from jetlab.events import Event as Event
+from jetlab.events import TrainBegin as TrainBegin
 from jetlab.events import TrainEnd as TrainEnd
 from jetlab.parts import Data, Inputs, rows, shape
 from jetlab.parts import TrainingError as TrainingError
@@ -35,8 +36,9 @@ SLICE_SECONDS = 0.2
 class Knobs:
     """What may be turned while `fit` runs, also from another thread; it is looked at before every slice.
 
-    `learning_rate` replaces the configured one. `batches` is the number of batches until the next BatchEnd: with 1
-    training goes in single steps; None takes as many as fit into SLICE_SECONDS. Pause by blocking in `on_event`.
+    `learning_rate` replaces the configured one, and falls as the schedule says. `batches` is the number of batches to
+    the next BatchEnd: with 1 training goes in single steps; None takes as many as fit into SLICE_SECONDS. Pause by
+    blocking in `on_event`.
     """
 
     learning_rate: float | None = None
@@ -47,8 +49,9 @@ class Knobs:
 class Result:
     """The trained model, what it was asked to be, and how training went.
 
-    `history` has a list with a number per epoch: loss, val_loss, seconds, and for taggers accuracy, val_accuracy and
-    val_auc, for regression val_bias and val_width: median and half the central 68 % of prediction - target.
+    `history` has a list with a number per epoch: loss, val_loss, learning_rate, seconds, and for taggers
+    accuracy, val_accuracy and val_auc, for regression val_bias and val_width: median and half the central 68 % of
+    prediction - target.
     """
 
     model: "keras.Model"
@@ -94,9 +97,9 @@ def fit(
     The model ends with the weights of the epoch of lowest validation loss; stopped before the first epoch ended it
     keeps the weights it has, and after NaN those it began with. Events are emitted in the calling thread.
 
-    `keep` names a file that holds the training after each epoch and is removed at the end; `resume` is what was read
-    from such a file: the training goes on behind its last epoch, with the numbers that it would have had. Raises
-    TrainingError where data and loss disagree on what is to be learnt, or `resume` is of other jets. Used in M2.
+    `keep` is the folder and name under which `checkpoint` keeps the training after each epoch, until it ends; `resume`
+    is what `checkpoint.cut_off` found there: the training goes on behind its last epoch, with the numbers that it would
+    have had. Raises TrainingError where data and loss disagree on what is to be learnt, or `resume` is of other jets.
     """
     keras = load_keras()
     where = device()
@@ -118,11 +121,16 @@ def fit(
     model.optimizer.build(model.trainable_variables)
     emit = on_event or (lambda event: None)
     watch = Watch(model, config, data, emit, stop or threading.Event(), outputs, keep)
-    if resume is not None:
-        watch.resume(resume)
-    train = _train_by_program if backend.name() == "tensorflow" else _train_by_keras
-    train(watch, knobs or Knobs())
-    end = watch.end(where)
+    try:
+        if resume is not None:
+            watch.resume(resume)
+        watch.begins()
+        train = _train_by_program if backend.name() == "tensorflow" else _train_by_keras
+        train(watch, knobs or Knobs())
+        end = watch.end(where)
+    finally:
+        # Nothing to do after an end; a failure leaves what was kept, to go on with.
+        watch.close(cut_off=True)
     emit(end)
     outcome = {name: getattr(end, name) for name in ("best_epoch", "reason", "message", "seconds", "jets_per_second")}
     return Result(model=model, config=config, history=watch.history, device=where, **outcome)
@@ -159,7 +167,7 @@ def _train_by_program(watch: Watch, knobs: Knobs) -> None:
             shuffled = watch.data.order(config.seed, epoch)
             batch, sums = 0, np.zeros(4)
             while batch < watch.batches and not watch.over:
-                _turn(model, knobs)
+                watch.turn(knobs.learning_rate)
                 began = time.perf_counter()
                 done = program.train(model, parts, shuffled, batch, knobs.batches or length)
                 # The first slice of all is one batch: it holds the compilation, and says nothing about speed.
@@ -189,7 +197,7 @@ def _train_by_keras(watch: Watch, knobs: Knobs) -> None:
         if knobs.learning_rate is not None and backend.name() == "jax":
             # On JAX Keras trains a copy of the optimizer's state, which would overwrite the new rate after the epoch.
             watch.model.jax_state_sync()
-        _turn(watch.model, knobs)
+        watch.turn(knobs.learning_rate)
         watch.model.stop_training = watch.over
 
     def epoch_ended(epoch: int, logs: dict[str, float]) -> None:
@@ -208,8 +216,3 @@ def _train_by_keras(watch: Watch, knobs: Knobs) -> None:
         callbacks=[callback],
         verbose=0,
     )
-
-
-def _turn(model: "keras.Model", knobs: Knobs) -> None:
-    if knobs.learning_rate is not None:
-        model.optimizer.learning_rate = knobs.learning_rate

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jetlab import checkpoint, objectives
 from jetlab.config import RunConfig
-from jetlab.events import BatchEnd, EpochEnd, Event, TrainEnd
+from jetlab.events import BatchEnd, EpochEnd, Event, TrainBegin, TrainEnd
 from jetlab.parts import Data, TrainingError
 
 if TYPE_CHECKING:
@@ -38,13 +38,14 @@ class Watch:
         self.batches = -(-self.jets // config.batch_size)
         self.objective = objectives.get(config.loss)
         self.history: dict[str, list[float]] = {
-            name: [] for name in ("loss", "val_loss", *self.objective.reported, "seconds")
+            name: [] for name in ("loss", "val_loss", *self.objective.reported, "learning_rate", "seconds")
         }
         self.best_epoch, self.best_loss = 0, math.inf
         self.first_weights = self.best_weights = model.get_weights()
         self.training_seconds: list[float] = []
         self.over, self.outputs = False, outputs
-        self.first_epoch, self.keep = 1, keep
+        self.first_epoch, self.chosen_rate = 1, config.learning_rate
+        self.keeper = checkpoint.Keeper(keep) if keep else None
         self.fingerprint = checkpoint.fingerprint(data) if keep else 0
         self.reason, self.message = "finished", f"All {config.epochs} epochs are done"
         self.began = time.perf_counter()
@@ -55,16 +56,33 @@ class Watch:
         shapes = [tuple(variable.shape) for variable in variables]
         if kept.data != checkpoint.fingerprint(self.data) or shapes != [value.shape for value in kept.variables]:
             raise TrainingError("The training that was kept is of other jets or another network; train anew.")
+        if self.keeper:
+            self.keeper.take_over(kept)
         for variable, value in zip(variables, kept.variables, strict=True):
             variable.assign(value)
         self.history = {name: list(values) for name, values in kept.history.items()}
-        self.first_epoch = kept.epoch + 1
+        self.first_epoch, self.chosen_rate = kept.epoch + 1, kept.learning_rate
         self.best_epoch, self.best_weights = kept.best_epoch, kept.best
         self.best_loss = self.history["val_loss"][kept.best_epoch - 1]
+
+    def begins(self) -> None:
+        """Report that the network is ready."""
+        history = {name: list(values) for name, values in self.history.items()}
+        self.emit(TrainBegin(self.config.epochs, self.batches, history))
+
+    def turn(self, learning_rate: float | None) -> None:
+        """Train on with the rate chosen last, `learning_rate` if there is one, as the schedule lets it fall."""
+        if learning_rate is not None:
+            self.chosen_rate = learning_rate
+        rate = self.chosen_rate * self.config.falls(self.epoch)
+        if rate != self.rate:
+            self.rate = self.model.optimizer.learning_rate = rate
 
     def epoch_begins(self, epoch: int) -> None:
         """Start the clock of an epoch, counted from 1."""
         self.epoch, self.epoch_began = epoch, time.perf_counter()
+        # The optimizer of a training that goes on has the rate of its last epoch.
+        self.rate = math.nan
 
     def batch_ended(self, batch: int, loss: float) -> None:
         """Tell that the epoch was trained up to `batch`, and look whether it diverged or shall stop."""
@@ -88,7 +106,8 @@ class Watch:
         found |= self.objective.validate(self.data.y_validation, output, self.data.w_validation)
         val_loss, reported = found["val_loss"], {name: found[name] for name in self.objective.reported}
         seconds = time.perf_counter() - self.epoch_began
-        for name, value in {"loss": loss, "val_loss": val_loss, **reported, "seconds": seconds}.items():
+        numbers = {"loss": loss, "val_loss": val_loss, **reported, "learning_rate": self.rate, "seconds": seconds}
+        for name, value in numbers.items():
             self.history[name].append(value)
         if val_loss < self.best_loss:
             self.best_epoch, self.best_loss, self.best_weights = self.epoch, val_loss, self.model.get_weights()
@@ -100,8 +119,7 @@ class Watch:
 
     def end(self, where: str) -> TrainEnd:
         """Give the model the weights it shall keep and sum up."""
-        if self.keep:
-            checkpoint.forget(self.keep)
+        self.close(cut_off=False)
         if self.best_epoch:
             self.model.set_weights(self.best_weights)
             kept = f"the model has the weights of epoch {self.best_epoch}, the best"
@@ -116,16 +134,23 @@ class Watch:
         seconds = time.perf_counter() - self.began
         return TrainEnd(self.reason, f"{self.message}; {kept}.", self.best_epoch, seconds, rate, where)
 
+    def close(self, cut_off: bool) -> None:
+        """Keep nothing more on disk; what was kept stays there if the training was cut off."""
+        if self.keeper:
+            self.keeper.end(cut_off)
+            self.keeper = None
+
     def _keep(self) -> None:
-        if not self.keep:
+        if not self.keeper:
             return
         variables = [variable.numpy() for variable in (*self.model.variables, *self.model.optimizer.variables)]
-        kept = (self.fingerprint, self.epoch, self.best_epoch, self.history, variables, self.best_weights)
+        done = (self.fingerprint, self.epoch, self.best_epoch, self.chosen_rate, self.history)
         try:
-            checkpoint.write(self.keep, checkpoint.Checkpoint(self.config, *kept))
+            self.keeper.write(checkpoint.Checkpoint(self.config, *done, variables, self.best_weights))
         except OSError as error:
-            warnings.warn(f"The training cannot be kept in {self.keep} ({error}); it goes on without.", stacklevel=2)
-            self.keep = None
+            text = f"The training cannot be kept in {self.keeper.path} ({error}); it goes on without."
+            warnings.warn(text, stacklevel=2)
+            self.close(cut_off=False)
 
     def _diverged(self, what: str) -> None:
         remedy = f"lower the learning rate (now {self.config.learning_rate:g}) and check that the inputs are scaled"

@@ -21,13 +21,21 @@ def start(job: Callable[[], None], name: str) -> threading.Thread:
 
     Raises:
         BusyError: a job is still running, maybe another panel's.
-
-    Used in M2.
     """
     global _running
     with _lock:
         if _running is not None and _running.is_alive():
             raise BusyError(f"{_running.name} is still running in this notebook: stop it, or let it finish, first.")
-        _running = threading.Thread(target=job, name=name, daemon=True)
-        _running.start()
-        return _running
+        thread = threading.Thread(target=job, name=name, daemon=True)
+        # Only a thread that did start is in the way of the next.
+        thread.start()
+        _running = thread
+        return thread
+
+
+def finished() -> None:
+    """Let the next job start: the last thing that a job may call, since its thread still lives for a moment then."""
+    global _running
+    with _lock:
+        if _running is threading.current_thread():
+            _running = None
