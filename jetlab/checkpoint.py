@@ -126,8 +126,8 @@ class Keeper:
 
     def end(self, cut_off: bool) -> None:
         """Stop keeping: the file of a training that was `cut_off` stays, to go on with, else it is removed."""
-        if not cut_off:
-            self.path.unlink(missing_ok=True)
+        if not cut_off and self.path.exists():
+            self.path.unlink()
         with _lock:
             _writing.discard(self.path)
 

@@ -1,18 +1,25 @@
 """A training that was cut off goes on as if it had not been."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from jetlab import checkpoint, models, training
+from jetlab.backend import load_keras
 from jetlab.config import RunConfig
 
 CONFIG = RunConfig(layers=1, nodes=6, dropout=0.2, batch_size=32, epochs=8, patience=0, learning_rate=0.01)
+LONG = replace(CONFIG, epochs=80)
+#: How often a training is killed; 100 and more by JETLAB_TEST_KILLS=100.
+KILLS = int(os.environ.get("JETLAB_TEST_KILLS", "12"))
 
 
 def data(seed=0, shift=1.0):
@@ -35,36 +42,62 @@ def cut_after(epoch):
 
 
 def fit(config=CONFIG, **options):
-    import keras
-
-    keras.utils.set_random_seed(config.seed)
+    load_keras().utils.set_random_seed(config.seed)
     return training.fit(models.build(config, 3), config, options.pop("data", data()), **options)
 
 
-@pytest.fixture
-def file(tmp_path):
-    return tmp_path / "kept" / "M2.npz"
+def numbers(result):
+    return {name: values for name, values in result.history.items() if name != "seconds"}
 
 
 @pytest.fixture
-def cut(file):
+def keep(tmp_path):
+    return tmp_path / "kept" / "M2"
+
+
+@pytest.fixture
+def cut(keep):
     with pytest.raises(CutOffError):
-        fit(keep=file, on_event=cut_after(3))
-    return checkpoint.read(file)
+        fit(keep=keep, on_event=cut_after(3))
+    (cut,) = checkpoint.cut_off(keep)
+    return cut
 
 
-def test_it_goes_on_with_the_numbers_it_would_have_had(cut, file):
-    whole = fit()
-    assert (cut.epoch, cut.config) == (3, CONFIG)
-    epochs = []
-    again = fit(resume=cut, keep=file, on_event=lambda event: epochs.append(getattr(event, "epoch", None)))
-    assert epochs[0] == 4
-    for name in set(whole.history) - {"seconds"}:
-        assert again.history[name] == whole.history[name], name
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "step"])
+def test_it_goes_on_with_the_numbers_it_would_have_had(keep, schedule):
+    config = replace(CONFIG, schedule=schedule)
+    with pytest.raises(CutOffError):
+        fit(config, keep=keep, on_event=cut_after(3))
+    (cut,) = checkpoint.cut_off(keep)
+    whole, events = fit(config), []
+    assert (cut.epoch, cut.config, cut.elsewhere) == (3, config, "")
+    again = fit(config, resume=cut, keep=keep, on_event=events.append)
+    assert len(events[0].history["loss"]) == 3
+    assert [event.epoch for event in events if isinstance(event, training.EpochEnd)] == [4, 5, 6, 7, 8]
+    assert numbers(again) == numbers(whole)
     assert again.best_epoch == whole.best_epoch
     for one, other in zip(again.model.get_weights(), whole.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert not file.exists()
+    assert list(keep.parent.iterdir()) == []
+
+
+def test_a_rate_chosen_on_the_fly_is_the_rate_it_goes_on_with(keep):
+    def trained(keep=None, cut=None):
+        knobs = training.Knobs()
+
+        def on_event(event):
+            if isinstance(event, training.EpochEnd) and event.epoch == 2:
+                knobs.learning_rate = 0.003
+            if cut:
+                cut_after(cut)(event)
+
+        return fit(knobs=knobs, keep=keep, on_event=on_event)
+
+    with pytest.raises(CutOffError):
+        trained(keep, 4)
+    (cut,) = checkpoint.cut_off(keep)
+    assert cut.history["learning_rate"] == [0.01, 0.01, 0.003, 0.003]
+    assert numbers(fit(resume=cut)) == numbers(trained())
 
 
 def test_best_weights_of_before_are_kept(cut):
@@ -75,59 +108,132 @@ def test_best_weights_of_before_are_kept(cut):
         np.testing.assert_array_equal(one, other)
 
 
-def test_other_jets_or_another_network_are_refused(cut):
-    with pytest.raises(training.TrainingError, match="train anew"):
-        fit(resume=cut, data=data(seed=1))
-    with pytest.raises(training.TrainingError, match="train anew"):
-        fit(replace(CONFIG, nodes=7), resume=cut)
+def changed(part, row):
+    other = data()
+    values = getattr(other, part).copy()
+    values[row] += 1e-3
+    return replace(other, **{part: values})
 
 
-def test_a_file_that_is_damaged_or_missing_is_none(cut, file):
-    assert checkpoint.read(file.with_name("other.npz")) is None
-    whole = file.read_bytes()
+def test_other_jets_or_another_network_are_refused_and_stay_kept(keep, cut):
+    for other in (data(seed=1), changed("x_train", -1), changed("x_validation", -1), changed("w_train", 299)):
+        with pytest.raises(training.TrainingError, match="train anew"):
+            fit(resume=cut, keep=keep, data=other)
+    with pytest.raises(training.TrainingError, match="train anew"):
+        fit(replace(CONFIG, nodes=7), resume=cut, keep=keep)
+    assert [kept.path for kept in checkpoint.cut_off(keep)] == [cut.path]
+
+
+def test_a_file_that_is_damaged_or_missing_is_none(keep, cut):
+    assert checkpoint.cut_off(keep.with_name("M3")) == []
+    whole = cut.path.read_bytes()
     for damaged in (b"", b"nonsense", whole[: len(whole) // 2]):
-        file.write_bytes(damaged)
-        assert checkpoint.read(file) is None
+        cut.path.write_bytes(damaged)
+        assert checkpoint.cut_off(keep) == []
 
 
-def test_a_training_that_still_runs_elsewhere_is_not_offered(cut, file, monkeypatch):
-    parent = os.getppid()
-    monkeypatch.setattr(os, "getpid", lambda: parent)
-    checkpoint.write(file, cut)
-    monkeypatch.undo()
-    assert checkpoint.read(file) is None
+def test_one_that_is_forgotten_is_not_offered_again(keep, cut):
+    checkpoint.forget(cut)
+    checkpoint.forget(cut)
+    assert checkpoint.cut_off(keep) == []
+
+
+def test_the_own_process_while_it_trains_is_not_cut_off(keep):
+    found = []
+    fit(keep=keep, on_event=lambda event: found.append(checkpoint.cut_off(keep)))
+    assert found == [[]] * len(found)
+    assert len(found) > CONFIG.epochs
+
+
+def test_two_trainings_of_one_name_do_not_disturb_each_other(keep):
+    gate, going = threading.Event(), threading.Event()
+
+    def hold(event):
+        if isinstance(event, training.EpochEnd) and event.epoch == 2:
+            going.set()
+            assert gate.wait(60)
+
+    thread = threading.Thread(target=lambda: fit(keep=keep, on_event=hold))
+    thread.start()
+    assert going.wait(60)
+    with pytest.raises(CutOffError):
+        fit(keep=keep, on_event=cut_after(5))
+    fit(keep=keep)
+    assert [kept.epoch for kept in checkpoint.cut_off(keep)] == [5], "neither the one that runs nor the one that ended"
+    gate.set()
+    thread.join(60)
+    assert [kept.epoch for kept in checkpoint.cut_off(keep)] == [5]
+
+
+def test_only_one_of_two_goes_on_with_it(keep, cut):
+    resumed = []
+
+    def meanwhile(event):
+        if isinstance(event, training.EpochEnd) and not resumed:
+            resumed.append(event.epoch)
+            assert checkpoint.cut_off(keep) == []
+            with pytest.raises(training.TrainingError, match="no longer there"):
+                fit(resume=cut, keep=keep)
+
+    assert numbers(fit(resume=cut, keep=keep, on_event=meanwhile)) == numbers(fit())
+    assert resumed == [4]
+
+
+def renamed(cut, **fields):
+    """The same file of another owner; the name holds node, boot and container, process, its start, and a number."""
+    name, owner, suffix = cut.path.name.split(".")
+    node, boot, process, start, number = owner.split("-")
+    old = {"node": node, "boot": boot, "process": process, "start": start, "number": number}
+    path = cut.path.with_name(f"{name}.{'-'.join(map(str, (old | fields).values()))}.{suffix}")
+    return cut.path.rename(path)
+
+
+@pytest.fixture
+def other_process():
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process.pid
+    process.communicate(b"\n")
+
+
+def started(process):
+    import psutil
+
+    return round(psutil.Process(process).create_time())
+
+
+def test_another_living_process_is_left_alone_and_a_reused_number_is_not(keep, cut, other_process):
+    path = renamed(cut, process=other_process, start=started(other_process))
+    assert checkpoint.cut_off(keep) == []
+    renamed(replace(cut, path=path), start=started(other_process) - 3600)
+    assert [kept.epoch for kept in checkpoint.cut_off(keep)] == [3]
+
+
+def test_another_machine_is_named_and_the_own_one_before_it_was_started_anew_is_not(keep, cut):
+    path = renamed(cut, node="0badcafe")
+    (kept,) = checkpoint.cut_off(keep)
+    assert kept.elsewhere == os.uname().nodename
+    path = renamed(replace(cut, path=path), node=cut.path.name.split(".")[1].split("-")[0], boot="0badcafe")
+    (kept,) = checkpoint.cut_off(keep)
+    assert kept.elsewhere == ""
+    assert numbers(fit(resume=kept, keep=keep)) == numbers(fit())
+
+
+def test_what_was_half_written_by_a_dead_process_is_removed(keep, cut):
+    path = renamed(cut, process=2**22 + 1)
+    half = path.with_suffix(".new")
+    half.write_bytes(b"PK")
+    mine = keep.parent / "M3.notes.new"
+    mine.write_text("of somebody else")
+    assert len(checkpoint.cut_off(keep)) == 1
+    assert not half.exists()
+    assert mine.exists()
 
 
 def test_a_folder_that_cannot_be_written_is_a_warning_and_training_goes_on(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.warns(UserWarning, match="goes on without"):
-        result = fit(keep=tmp_path / "file" / "M2.npz")
+        result = fit(keep=tmp_path / "file" / "M2")
     assert len(result.history["loss"]) == CONFIG.epochs
-
-
-KILLED = """
-import sys, tests.test_checkpoint as t, pathlib, threading
-file = pathlib.Path(sys.argv[1])
-def on_event(event):
-    if isinstance(event, t.training.EpochEnd) and event.epoch == 2:
-        print("ready", flush=True)
-        threading.Event().wait()
-t.fit(keep=file, on_event=on_event)
-"""
-
-
-def test_after_kill_9_the_training_goes_on(file, repository):
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(file)], stdout=subprocess.PIPE, text=True, cwd=repository
-    )
-    with process.stdout:
-        assert process.stdout.readline() == "ready\n"
-    assert checkpoint.read(file) is None, "it still runs"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    kept = checkpoint.read(file)
-    assert kept.epoch == 2
-    assert fit(resume=kept).history["loss"] == fit().history["loss"]
 
 
 def test_the_folder_can_be_chosen(monkeypatch, tmp_path):
@@ -135,3 +241,74 @@ def test_the_folder_can_be_chosen(monkeypatch, tmp_path):
     assert checkpoint.folder() == tmp_path
     monkeypatch.delenv("JETLAB_CHECKPOINTS")
     assert checkpoint.folder().name == "checkpoints"
+
+
+# One process loads TensorFlow; each training is a fork of it, which has not used it yet, and is killed by the test.
+NURSERY = """
+import os, pathlib, sys
+sys.path.insert(0, os.getcwd())
+import tests.test_checkpoint as t
+t.nursery(pathlib.Path(sys.argv[1]))
+"""
+
+
+def nursery(keep):
+    """For each line read start a training in a process of its own; print its number, its first epoch and its end."""
+
+    def on_event(event):
+        if isinstance(event, training.EpochEnd) and event.epoch == 1:
+            print("going", flush=True)
+
+    load_keras()
+    while sys.stdin.readline():
+        if process := os.fork():
+            print(process, flush=True)
+            os.waitpid(process, 0)
+            print("gone", flush=True)
+        else:
+            fit(LONG, keep=keep, on_event=on_event)
+            os._exit(0)
+
+
+def trained(nursery, begins=None, seconds=None):
+    """Train once; killed -9 so many seconds after it `begins` ("going": after its first epoch), where given.
+
+    Returns seconds from the start to the end of the first epoch, and from there to the end of all.
+    """
+    nursery.stdin.write("\n")
+    nursery.stdin.flush()
+    process, at = int(nursery.stdout.readline()), [time.monotonic()]
+    timer = threading.Timer(seconds or 0, os.kill, (process, signal.SIGKILL))
+    if begins == "start":
+        timer.start()
+    while (line := nursery.stdout.readline()) != "gone\n":
+        assert line == "going\n"
+        at.append(time.monotonic())
+        if begins == "going":
+            timer.start()
+    timer.cancel()
+    at.append(time.monotonic())
+    return at[1] - at[0], at[-1] - at[1]
+
+
+def test_killed_at_any_moment_it_goes_on_to_the_same_curve(keep, repository, record_property):
+    whole, rng, epochs = numbers(fit(LONG)), random.Random(1), []
+    command = [sys.executable, "-c", NURSERY, str(keep)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, cwd=repository, **pipes) as process:
+        trained(process)
+        # Trained to its end it leaves nothing; how long that takes here says which moments there are.
+        assert checkpoint.cut_off(keep) == []
+        first, others = trained(process)
+        for number in range(KILLS):
+            begins, lives = ("start", first) if number % 6 == 5 else ("going", others)
+            trained(process, begins, lives * rng.random())
+            kept = checkpoint.cut_off(keep)
+            assert len(kept) <= 1
+            epochs.append(kept[0].epoch if kept else 0)
+            for cut in kept:
+                assert numbers(fit(LONG, resume=cut, keep=keep)) == whole
+            assert checkpoint.cut_off(keep) == []
+        process.stdin.close()
+    record_property("killed_after_epochs", epochs)
+    print("\nkilled after epochs", *epochs)
