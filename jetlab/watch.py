@@ -67,7 +67,7 @@ class Watch:
 
     def begins(self) -> None:
         """Report that the network is ready."""
-        history = {name: list(values) for name, values in self.history.items()}
+        history = {name: list(values) for name, values in self.history.items() if values}
         self.emit(TrainBegin(self.config.epochs, self.batches, history))
 
     def turn(self, learning_rate: float | None) -> None:
