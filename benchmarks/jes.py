@@ -143,7 +143,7 @@ def estimate(job: Job, sample: JetSample, parts: tuple[np.ndarray, ...], seed: i
     log_gen = np.log(sample["genjet_pt_ak7"].astype(float) / 300)
     y = {OFFICIAL: official, LOG: jes.log_correction(sample), LOG_GEN: log_gen}[job.target]
     # What is to be copied is copied with the jets as they are; what is to be true gets a spectrum of no preference.
-    weight = np.ones(len(y)) if job.target == OFFICIAL else jes.flat_weights(sample)
+    weight = np.ones(len(y)) if job.target == OFFICIAL else jes.flat_weights(sample, parts[0])
     x = job.make(sample, parts[0])
     learn, validation, test = (pick(x, part) for part in parts)
     labels = [(y[part], weight[part]) for part in parts]
