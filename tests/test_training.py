@@ -159,6 +159,15 @@ def test_loss_and_data_must_agree_on_what_is_learnt():
         Data(x, y * np.nan, w, x, y, w, regression=True)
 
 
+def test_inputs_that_the_data_do_not_have_are_refused():
+    config = dataclasses.replace(SMALL, inputs=("jet_msd_ak7",), epochs=1)
+    with pytest.raises(TrainingError, match=r"1 inputs \(jet_msd_ak7\), but the data have 2 columns; make the data"):
+        training.run(config, data())
+    x, y, w = jets(100, 0)
+    part = Data(x[:, :1], y, w, x[:, :1], y, w)
+    assert training.run(config, part).model.input_shape == (None, 1)
+
+
 def test_weights_decide_what_is_learnt():
     # Without inputs that tell, the best score is the weighted fraction of W: 3 / (3 + 1).
     n = 200
