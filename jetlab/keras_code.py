@@ -67,7 +67,7 @@ def fit_code(config: RunConfig, row: int | Shape) -> str:
         lines += [
             f"kept = np.random.default_rng({config.seed}).permutation(len(y_train))[:{config.train_size}]",
             f"x_train = {kept}",
-            "y_train, w_train = y_train[kept], w_train[kept] / w_train[kept].mean()",
+            "y_train, w_train = y_train[kept], w_train[kept]",
         ]
     loss = config.loss if config.loss == "gaussian_nll" else f'"{config.loss}"'
     metrics = '"accuracy", keras.metrics.AUC(name="auc")' if binary else ""
