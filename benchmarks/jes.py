@@ -253,6 +253,7 @@ def described(name: str, sample: JetSample, parts: tuple[np.ndarray, ...]) -> di
             f"{part}_jets": len(positions)
             for part, positions in zip(("train", "validation", "test"), parts, strict=True)
         },
+        "weights": "flat in log(gen pt), learnt from training jets",
         "test_jets_judged": int(jes.fiducial(test).sum()),
         "gen_pt_edges": list(jes.PT_EDGES),
         "abs_eta_edges": list(jes.ETA_EDGES),
