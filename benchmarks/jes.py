@@ -143,7 +143,7 @@ def estimate(job: Job, sample: JetSample, parts: tuple[np.ndarray, ...], seed: i
     log_gen = np.log(sample["genjet_pt_ak7"].astype(float) / 300)
     y = {OFFICIAL: official, LOG: jes.log_correction(sample), LOG_GEN: log_gen}[job.target]
     # What is to be copied is copied with the jets as they are; what is to be true gets a spectrum of no preference.
-    weight = np.ones(len(y)) if job.target == OFFICIAL else jes.flat_weights(sample)
+    weight = np.ones(len(y)) if job.target == OFFICIAL else jes.flat_weights(sample, parts[0])
     x = job.make(sample, parts[0])
     learn, validation, test = (pick(x, part) for part in parts)
     labels = [(y[part], weight[part]) for part in parts]
@@ -253,6 +253,7 @@ def described(name: str, sample: JetSample, parts: tuple[np.ndarray, ...]) -> di
             f"{part}_jets": len(positions)
             for part, positions in zip(("train", "validation", "test"), parts, strict=True)
         },
+        "weights": "flat in log(gen pt), learnt from training jets",
         "test_jets_judged": int(jes.fiducial(test).sum()),
         "gen_pt_edges": list(jes.PT_EDGES),
         "abs_eta_edges": list(jes.ETA_EDGES),

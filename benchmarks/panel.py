@@ -34,9 +34,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=200)
     options = parser.parse_args()
     sample = catalog.load("jets")
-    weight = jets.reweight(sample["jet_pt_ak7"], sample["jet_eta_ak7"], sample["jet_isW_ak7"] == 1, sample["mcweight"])
+    columns = (sample[name] for name in ("jet_pt_ak7", "jet_eta_ak7", "jet_isW_ak7", "mcweight"))
+    parts = jets.split(sample.event_index)
     config = RunConfig(epochs=options.epochs, patience=0)
-    made = inputs.prepare(sample, config, jets.split(sample.event_index), weight)
+    made = inputs.prepare(sample, config, parts, jets.reweight(*columns, train=parts[0]))
     test = (made.x_test, made.y_test, made.w_test)
     lab = panel.TrainingPanel(made.data, test, config)
 

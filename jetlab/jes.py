@@ -77,23 +77,26 @@ def judge(sample: JetSample, pt: ArrayLike, minimum: int = ENOUGH, replicas: int
     return Scores(by_pt, by_eta, *whole)
 
 
-def flat_weights(sample: JetSample) -> Floats:
-    """Weights (n_jets,) with which W jets and QCD jets each have a flat spectrum in log(gen pt), of mean one.
+def flat_weights(sample: JetSample, train: NDArray[np.integer]) -> Floats:
+    """Weights with which W jets and QCD jets each have a flat spectrum in log(gen pt), float64 (n_jets,).
 
     What a network learns is pulled to where the jets of its training were many (the prior); a flat spectrum pulls
-    nowhere. Used in M6.
+    nowhere. Learnt from the jets at the positions `train` alone, where each class has a mean of one; zero in bins
+    where the training jets lack the class.
     """
     gen_pt, is_w = _column(sample, "genjet_pt_ak7"), sample["jet_isW_ak7"] == 1
     edges = np.geomspace(*FLAT_RANGE, FLAT_BINS + 1)
     number = np.clip(np.searchsorted(edges, gen_pt, side="right") - 1, 0, FLAT_BINS - 1)
     inside = (gen_pt >= edges[0]) & (gen_pt < edges[-1])
-    weight = np.ones(len(gen_pt))
+    weight = np.zeros(len(gen_pt))
     for chosen in (is_w, ~is_w):
+        learnt = train[chosen[train]]
         # Jets beyond the range are many at one end and few at the other: they do not count, but weigh like their bin.
-        content = np.bincount(number[chosen & inside], minlength=FLAT_BINS)
-        weight[chosen] = 1 / np.maximum(content, 1)[number[chosen]]
-        if chosen.any():
-            weight[chosen] /= weight[chosen].mean()
+        content = np.bincount(number[learnt[inside[learnt]]], minlength=FLAT_BINS)
+        by_bin = np.divide(1.0, content, out=np.zeros(FLAT_BINS), where=content > 0)
+        if content.any():
+            by_bin /= by_bin[number[learnt]].mean()
+        weight[chosen] = by_bin[number[chosen]]
     return weight
 
 

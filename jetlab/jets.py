@@ -209,29 +209,30 @@ def reweight(
     eta: np.ndarray,
     is_w: np.ndarray,
     weight: np.ndarray | None = None,
+    *,
+    train: np.ndarray,
     pt_edges: Sequence[float] = PT_EDGES,
     eta_edges: Sequence[float] = ETA_EDGES,
 ) -> np.ndarray:
     """Weigh QCD jets so that in pt and |eta| they are spread as the W jets are: else a network learns the spectrum.
 
-    W jets keep their weights; QCD jets have theirs scaled by W total / QCD total of their bin, so both classes sum to
-    the same. Bins where one class has no weight can teach nothing but pt and eta: there, and outside the edges, both
-    classes get weight zero.
+    Learnt from the training jets alone, and applied to all: QCD weights are scaled by W total / QCD total of their bin,
+    so that both classes sum to the same; then all weights by one factor, so that their mean is one. Bins where the
+    training jets lack a class can teach nothing but pt and eta: there, and outside the edges, all weights are zero.
 
     Args:
         pt: transverse momentum in GeV, shape (n_jets,).
         eta: pseudorapidity, shape (n_jets,).
         is_w: 1 or True for W jets, shape (n_jets,).
         weight: weights to begin with (mcweight), not negative; None: all one.
+        train: positions of the training jets, as `split` gives them.
         pt_edges: edges of the bins in pt [GeV].
         eta_edges: edges of the bins in |eta|.
 
     Returns float64 weights, shape (n_jets,).
 
     Raises:
-        ArgumentError: negative weights, or no bin that has both classes.
-
-    Used in M1 and M2.
+        ArgumentError: negative weights, or no bin that has training jets of both classes.
     """
     is_w = np.asarray(is_w).astype(bool)
     weight = np.ones(len(is_w)) if weight is None else np.asarray(weight, float)
@@ -242,13 +243,15 @@ def reweight(
     inside = pt_inside & eta_inside
     n_bins = (len(pt_edges) - 1) * (len(eta_edges) - 1)
     number = np.where(inside, pt_bin * (len(eta_edges) - 1) + eta_bin, 0)
-    w_total = np.bincount(number, weight * (inside & is_w), n_bins)
-    qcd_total = np.bincount(number, weight * (inside & ~is_w), n_bins)
+    w_total, qcd_total = (np.bincount(number[train], (weight * (inside & c))[train], n_bins) for c in (is_w, ~is_w))
     shared = (w_total > 0) & (qcd_total > 0)
     if not shared.any():
-        raise ArgumentError("reweight: no bin in pt and |eta| has jets of both classes; take more jets or wider bins.")
+        raise ArgumentError(
+            "reweight: no bin in pt and |eta| has training jets of both classes; take more jets or wider bins."
+        )
     ratio = np.divide(w_total, qcd_total, out=np.zeros(n_bins), where=shared)
-    return weight * (inside & shared[number]) * np.where(is_w, 1.0, ratio[number])
+    weight = weight * (inside & shared[number]) * np.where(is_w, 1.0, ratio[number])
+    return weight / weight[train].mean()
 
 
 def _bin(values: np.ndarray, edges: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from jetlab import objectives
 from jetlab.config import RunConfig
-from jetlab.models import EMBEDDING, HEAD_NODES, N_CLASSES
+from jetlab.models import EMBEDDING, HEAD_NODES, N_CLASSES, starts_at_zero
 from jetlab.parts import Shape
 
 #: What the code calls the optimizers of `config.OPTIMIZERS`.
@@ -47,7 +47,9 @@ def model_code(config: RunConfig, row: int | Shape) -> str:
     write = {"dense": _dense, "cnn": _cnn, "deep_sets": _deep_sets}.get(config.model, _recurrent)
     imports = ["import keras"] if config.train_size is None else ["import keras", "import numpy as np"]
     objective = objectives.get(config.loss)
-    last = f'x = keras.layers.Dense({objective.outputs}, activation="{objective.activation}", name="output")(x)'
+    start = ', kernel_initializer="zeros"' if starts_at_zero(config) else ""
+    output = f'{objective.outputs}, activation="{objective.activation}"{start}, name="output"'
+    last = f"x = keras.layers.Dense({output})(x)"
     names = "[features, id_class]" if len(shapes) > 1 else "features" if _is_set(config) else "inputs"
     model = f'model = keras.Model({names}, x, name="{config.model}")'
     seed = f"keras.utils.set_random_seed({config.seed})"
@@ -65,7 +67,7 @@ def fit_code(config: RunConfig, row: int | Shape) -> str:
         lines += [
             f"kept = np.random.default_rng({config.seed}).permutation(len(y_train))[:{config.train_size}]",
             f"x_train = {kept}",
-            "y_train, w_train = y_train[kept], w_train[kept] / w_train[kept].mean()",
+            "y_train, w_train = y_train[kept], w_train[kept]",
         ]
     loss = config.loss if config.loss == "gaussian_nll" else f'"{config.loss}"'
     metrics = '"accuracy", keras.metrics.AUC(name="auc")' if binary else ""

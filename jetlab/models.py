@@ -132,6 +132,15 @@ def count_parameters(config: RunConfig, row: int | Shape | None = None) -> int:
     return total + sum((before + 1) * after for before, after in itertools.pairwise(widths))
 
 
+def starts_at_zero(config: RunConfig) -> bool:
+    """Whether the network is one weighted sum of its inputs, which then starts with weights of zero.
+
+    Random weights are there to make the nodes of a hidden layer differ. One sum has no need of them, and a few epochs
+    of small steps do not undo weights that happen to have the wrong sign: two inputs of M0 ended at an AUC of 0.10.
+    """
+    return config.layers == 0 and config.model != "cnn"
+
+
 def _shapes(row: int | Shape) -> tuple[tuple[int, ...], ...]:
     if isinstance(row, int):
         return ((row,),)
@@ -165,9 +174,10 @@ def _dropped(x: Any, config: RunConfig, number: int) -> Any:
 
 def _output(x: Any, config: RunConfig) -> Any:
     objective = objectives.get(config.loss)
+    start = "zeros" if starts_at_zero(config) else "glorot_uniform"
     # A score near 1 needs float32 also where the user lets Keras calculate in 16 bits (`mixed_float16`).
     output = load_keras().layers.Dense(
-        objective.outputs, activation=objective.activation, dtype="float32", name="output"
+        objective.outputs, activation=objective.activation, kernel_initializer=start, dtype="float32", name="output"
     )
     return output(x)
 

@@ -35,9 +35,12 @@ class Objective:
         return self.activation == "sigmoid"
 
     def validate(self, y: NDArray[Any], output: NDArray[Any], weight: NDArray[Any]) -> dict[str, float]:
-        """Tell val_loss and the reported val_* numbers of labels (n,), outputs (n, outputs) and weights (n,)."""
+        """Return val_loss and the reported val_* numbers of labels (n,), outputs (n, outputs) and weights (n,).
+
+        The loss is the mean of weight x loss over the jets, as in Keras, the others are weighted averages.
+        """
         loss = load_keras().ops.convert_to_numpy(self.losses(y, output)).astype(np.float64)
-        found = {"val_loss": float(np.average(loss, weights=weight))}
+        found = {"val_loss": float(np.mean(weight * loss))}
         if self.classifies:
             score = output[:, 0]
             found["val_accuracy"] = metrics.accuracy(y, score, weight)

@@ -17,6 +17,9 @@ class TrainingError(JetlabError, ValueError):
 #: Inputs of a network with one input, or of one with several, in their order.
 Inputs = NDArray[Any] | tuple[NDArray[Any], ...]
 Shape = tuple[int, ...] | tuple[tuple[int, ...], ...]
+#: Means of a part's weights that training accepts: the loss, and so every step of plain gradient descent, scales with
+#: the mean, and with weights of some 1e-5, as `mcweight` has, a network hardly moves.
+MEAN_WEIGHT = (0.1, 10.0)
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,8 @@ class Data:
     """Scaled inputs (n, ...), labels (n,) 1 for W and 0 for QCD, and weights (n,) or None, of both parts.
 
     A network with several inputs takes a tuple of arrays as x. For `regression` the labels are any numbers. Stored as
-    float32, weights scaled to mean one in each part, so that one learning rate suits every sample. Raises
-    TrainingError for lengths that disagree, values that are not finite, negative weights or an empty class. Used in M2.
+    float32, otherwise as they are. Raises TrainingError for lengths that disagree, values that are not finite, an empty
+    class, and weights that are negative or whose mean is outside MEAN_WEIGHT.
     """
 
     x_train: Inputs
@@ -73,7 +76,12 @@ class Data:
         if not np.isfinite(w).all() or (w < 0).any():
             raise TrainingError(f"The {part} weights must be finite and not negative; check the weights.")
         _check_targets(y, w, part) if self.regression else _check_classes(y, w, part)
-        return tuple(inputs) if several else inputs[0], y, (w / w.mean()).astype(np.float32)
+        if not MEAN_WEIGHT[0] <= w.mean() <= MEAN_WEIGHT[1]:
+            raise TrainingError(
+                f"The {part} weights have a mean of {w.mean():.3g}, but the loss and the steps of the training scale "
+                "with it; divide all weights by the mean of the training weights."
+            )
+        return tuple(inputs) if several else inputs[0], y, w.astype(np.float32)
 
 
 def rows(x: Any, positions: Any) -> Any:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from jetlab import backend, checkpoint, models, objectives, programs
 from jetlab.backend import device, load_keras
-from jetlab.config import RunConfig
+from jetlab.config import INPUTS, RunConfig
 from jetlab.events import BatchEnd as BatchEnd
 from jetlab.events import EpochEnd as EpochEnd
 from jetlab.events import Event as Event
@@ -76,10 +76,22 @@ def run(
     stop: threading.Event | None = None,
     knobs: Knobs | None = None,
 ) -> Result:
-    """Seed, build and `fit`: the same configuration and data give the same numbers again. Used in M2."""
+    """Seed, build and `fit`: the same configuration and data give the same numbers again.
+
+    Raises TrainingError where a dense network's configuration names inputs of its own, but not as many as the data have
+    columns, and as `fit` does.
+    """
     device()
     load_keras().utils.set_random_seed(config.seed)
-    return fit(models.build(config, shape(data.x_train)), config, data, on_event, stop, knobs)
+    row = shape(data.x_train)
+    model = models.build(config, row)
+    # Inputs left empty say nothing of the data: names are known to be wanted only where they are not the model's own.
+    if config.model == "dense" and config.inputs != INPUTS["dense"] and row != (len(config.inputs),):
+        raise TrainingError(
+            f"The configuration has {len(config.inputs)} inputs ({', '.join(config.inputs)}), but the data have "
+            f"{row[0]} columns; make the data of these inputs, as jetlab.inputs.prepare does."
+        )
+    return fit(model, config, data, on_event, stop, knobs)
 
 
 def fit(

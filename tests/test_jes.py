@@ -48,7 +48,8 @@ def test_only_jets_of_the_range_are_judged(sample):
 
 
 def test_weights_make_both_spectra_flat(sample):
-    weight, gen_pt = jes.flat_weights(sample), sample["genjet_pt_ak7"]
+    train = np.arange(len(sample))
+    weight, gen_pt = jes.flat_weights(sample, train), sample["genjet_pt_ak7"]
     edges = np.geomspace(*jes.FLAT_RANGE, 6)
     for chosen in (sample["jet_isW_ak7"] == 1, sample["jet_isW_ak7"] == 0):
         assert weight[chosen].mean() == pytest.approx(1)
@@ -60,7 +61,22 @@ def test_weights_make_both_spectra_flat(sample):
 
 def test_weights_of_a_sample_of_one_class(sample):
     only = sample[sample["jet_isW_ak7"] == 0]
-    assert jes.flat_weights(only).mean() == pytest.approx(1)
+    assert jes.flat_weights(only, np.arange(len(only))).mean() == pytest.approx(1)
+
+
+def test_flat_weights_are_learnt_from_training_jets_alone(whole):
+    train = np.arange(0, 3000, 2)
+    weight = jes.flat_weights(whole[:4000], train)
+    assert weight[train].mean() == pytest.approx(1)
+    np.testing.assert_array_equal(jes.flat_weights(whole[:3000], train), weight[:3000])
+    few = train[:20]
+    scarce, chosen = jes.flat_weights(whole[:4000], few), whole["jet_isW_ak7"][few] == 0
+    assert scarce[few].mean() == pytest.approx(1)
+    edges = np.geomspace(*jes.FLAT_RANGE, jes.FLAT_BINS + 1)
+    seen = np.histogram(whole["genjet_pt_ak7"][few][chosen], edges)[0] > 0
+    qcd = whole["jet_isW_ak7"][:4000] == 0
+    counted = np.histogram(whole["genjet_pt_ak7"][:4000][qcd], edges, weights=scarce[qcd])[0] > 0
+    np.testing.assert_array_equal(counted, seen, "bins without a training jet count nowhere")
 
 
 def test_inputs_per_jet(sample):

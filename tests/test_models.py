@@ -40,6 +40,12 @@ def test_output_is_the_sigmoid_of_a_sum_without_hidden_layers():
     np.testing.assert_allclose(model.predict(x, verbose=0)[:, 0], expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("model", "row"), [("dense", (4,)), ("gru", (7, 5)), ("deep_sets", (7, 5))])
+def test_a_network_without_hidden_layers_does_not_depend_on_the_seed(model, row):
+    built = models.build(RunConfig(model=model, layers=0), row)
+    assert not any(weights.any() for weights in built.get_weights())
+
+
 ROWS = {
     "dense": [(4,), (1,)],
     "cnn": [(9, 9, 1), (8, 8, 4), (33, 33, 2)],

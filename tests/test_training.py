@@ -159,21 +159,34 @@ def test_loss_and_data_must_agree_on_what_is_learnt():
         Data(x, y * np.nan, w, x, y, w, regression=True)
 
 
+def test_inputs_that_the_data_do_not_have_are_refused():
+    config = dataclasses.replace(SMALL, inputs=("jet_msd_ak7",), epochs=1)
+    with pytest.raises(TrainingError, match=r"1 inputs \(jet_msd_ak7\), but the data have 2 columns; make the data"):
+        training.run(config, data())
+    x, y, w = jets(100, 0)
+    part = Data(x[:, :1], y, w, x[:, :1], y, w)
+    assert training.run(config, part).model.input_shape == (None, 1)
+
+
 def test_weights_decide_what_is_learnt():
     # Without inputs that tell, the best score is the weighted fraction of W: 3 / (3 + 1).
     n = 200
     x, y = np.zeros((n, 1)), np.arange(n) % 2
-    weight = np.where(y == 1, 3e-4, 1e-4)
+    weight = np.where(y == 1, 1.5, 0.5)
     part = Data(x, y, weight, x, y, weight)
     result = training.run(RunConfig(layers=0, batch_size=50, epochs=25, patience=0, learning_rate=0.05), part)
     assert result.predict(x[:1])[0] == pytest.approx(0.75, abs=0.02)
     assert result.history["val_loss"][result.best_epoch - 1] == pytest.approx(0.5623, abs=1e-3)  # entropy of 3 : 1
 
 
-def test_weights_are_scaled_to_mean_one_per_part():
+def test_weights_are_used_as_they_are():
     x, y, _ = jets(100, 0)
-    part = Data(x, y, np.full(100, 1e-6), x, y, None)
-    np.testing.assert_allclose(part.w_train, 1, rtol=1e-6)
+    weight = np.linspace(0.1, 3, 100)
+    part = Data(x, y, weight, x, y, None)
+    np.testing.assert_allclose(part.w_train, weight, rtol=1e-6)
+    np.testing.assert_array_equal(part.w_validation, 1)
+    kept = np.random.default_rng(1).permutation(100)[:10]
+    np.testing.assert_array_equal(part.first(10, seed=1).w_train, part.w_train[kept])
     arrays = [value for value in vars(part).values() if isinstance(value, np.ndarray)]
     assert len(arrays) == 6
     assert {value.dtype for value in arrays} == {np.dtype("f4")}
@@ -381,6 +394,8 @@ def test_no_hidden_layer_reaches_the_best_possible_auc():
         ({"y_validation": np.zeros(4)}, "validation part has no W jet"),
         ({"w_train": np.array([1.0, -1.0, 1.0, 1.0])}, "train weights must be finite and not negative"),
         ({"w_train": np.array([0.0, 1.0, 0.0, 1.0])}, "no QCD jet with a weight"),
+        ({"w_train": np.full(4, 6.5e-5)}, "train weights have a mean of 6.5e-05.*divide all weights by the mean"),
+        ({"w_validation": np.full(4, 11.0)}, "validation weights have a mean of 11,"),
     ],
 )
 def test_bad_data_says_what_is_wrong(change, message):
