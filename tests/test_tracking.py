@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jetlab import cli, tracking
+from jetlab.errors import MemoryFullError
 from jetlab.sample import DataError
 from jetlab.tracking import detector
 from jetlab.tracking.detector import CELLS, LAYERS, RADII, propagate
@@ -200,11 +201,50 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_file_of_the_challenge(end: str, tmp_path: Path) -> None:
+    """In the form of RAMP's own files: events not in order, no pt, x and y with twelve digits."""
+    cells = [(4, 8, 2, 7830), (4, 4, 5, 42052), (1, 0, 0, 0), (4, 8, 8, 125663), (1, 0, 1, 21362)]
+    lines = ["event_id,cluster_id,layer,iphi,x,y"]
+    for event, track, layer, iphi in cells:
+        phi = 2 * np.pi * iphi / CELLS[layer]
+        lines.append(
+            f"{event},{track},{layer},{iphi},{RADII[layer] * np.cos(phi):.12g},{RADII[layer] * np.sin(phi):.12g}"
+        )
+    path = tmp_path / "train.csv"
+    path.write_bytes(end.join([*lines, ""]).encode())
+    hits = tracking.read_csv(path)
+    assert (len(hits), hits.events) == (5, 2)
+    np.testing.assert_array_equal(hits.event, [4, 4, 4, 1, 1])
+    np.testing.assert_array_equal(hits.track, [8, 4, 8, 0, 0])
+    np.testing.assert_array_equal(hits.iphi, [7830, 42052, 125663, 0, 21362])
+    np.testing.assert_allclose(detector.wrap(np.arctan2(hits.y, hits.x) - hits.phi), 0, atol=1e-9)
+    assert np.isnan(hits.pt).all()
+
+
+def test_lines_are_counted_as_an_editor_counts_them(tmp_path: Path) -> None:
+    text = f"\nevent_id,cluster_id,layer,iphi,x,y\n\n\n{LINE}\n\n0,1,9,0,39,0\n"
+    with pytest.raises(DataError, match="layer is 9 in line 7;"):
+        tracking.read_csv(write(tmp_path, text))
+    with pytest.raises(DataError, match="line 7 has 2 values"):
+        tracking.read_csv(write(tmp_path, text.replace("0,1,9,0,39,0", "0,1")))
+
+
+def test_hits_too_many_for_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("jetlab.tracking.io.csv.reader", exhausted)
+    with pytest.raises(MemoryFullError, match=r"fewer jets, events or columns than .*bad\.csv"):
+        tracking.read_csv(write(tmp_path, LINE))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda t: "", "is empty"),
-        (lambda t: t.split("\n")[0], "holds no hits"),
+        (lambda t: t.split("\n")[0], "holds no hits, only a header"),
+        (lambda t: "\n\n", "holds no hits, not even a header"),
         (lambda t: t.replace("layer", "plane"), "has no column layer: a file of hits has event_id"),
         (lambda t: t + "\n0,1,2", "line 3 has 3 values, the header 6: is it cut short"),
         (lambda t: t + "\n0,1,zero,0,39,0", "not a number"),
@@ -212,7 +252,7 @@ def write(folder: Path, text: str) -> Path:
         (lambda t: t + "\n0,1,0.5,0,39,0", "layer is 0.5 in line 3, but is a whole number"),
         (lambda t: t + "\n0,1,9,0,39,0", "layer is 9 in line 3; there are layers 0 to 8"),
         (lambda t: t + "\n0,1,0,9802,39,0", "iphi is 9802 in line 3; that layer has cells 0 to 9801"),
-        (lambda t: t + "\n0,-2,0,0,39,0", "cluster_id is below -1"),
+        (lambda t: t + "\n0,-2,0,0,39,0", "cluster_id is below -1 in line 3"),
         (lambda t: t + "\n0,1,0,0,3.9,0", "35.1 mm from the centre of their cell in line 3"),
     ],
 )
@@ -233,6 +273,12 @@ def test_events_in_pieces_are_put_together(tmp_path: Path) -> None:
 def test_a_torn_archive_and_no_file(tmp_path: Path) -> None:
     path = tmp_path / "hits.csv.gz"
     path.write_bytes(gzip.compress(b"event_id" * 1000)[:40])
+    with pytest.raises(DataError, match="cannot be read as CSV"):
+        tracking.read_csv(path)
+    # Not cut short, but spoilt in the middle.
+    numbers = np.random.default_rng(1).integers(0, 9, 1000)
+    content = gzip.compress(",".join(map(str, numbers)).encode())
+    path.write_bytes(content[:100] + b"\xff" * 40 + content[140:])
     with pytest.raises(DataError, match="cannot be read as CSV"):
         tracking.read_csv(path)
     with pytest.raises(DataError, match="does not exist"):

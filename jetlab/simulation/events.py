@@ -11,6 +11,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from ..io.checks import atomic
 from . import detector, reconstruction
 from .generator import MINIMUM_BIAS, Collisions, Generator, Particles, Process, concatenate
 
@@ -179,10 +180,8 @@ def stack(tables: list[dict[str, NDArray]]) -> dict[str, NDArray]:
 
 def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
     """Write named arrays, all or nothing: what is interrupted leaves no file of that name."""
-    temporary = path.with_suffix(".partial")
-    with temporary.open("wb") as file:
+    with atomic(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
-    temporary.replace(path)
 
 
 def save_chunk(path: Path, chunk: Chunk) -> None:
