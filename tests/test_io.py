@@ -264,7 +264,7 @@ def test_sample_is_picked_from_by_mask_positions_and_slice(sample):
     assert len(sample[2:5]) == 3
     assert len(sample[[]]) == 0
     assert sample[2:5].tracks is sample.tracks
-    with pytest.raises(IndexError, match="The mask has 2 entries"):
+    with pytest.raises(IndexError, match="The mask has length 2, but the sample has"):
         sample[np.array([True, False])]
     with pytest.raises(IndexError, match=r"sample\[5:6\]"):
         sample[5]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jetlab import cli, tracking
+from jetlab.angles import wrap
 from jetlab.errors import MemoryFullError
 from jetlab.sample import DataError
 from jetlab.tracking import detector
@@ -54,7 +55,6 @@ def test_cells_and_angles() -> None:
         phi = detector.cell_phi(np.full(4, layer), cells)
         np.testing.assert_array_equal(detector.nearest_cell(layer, phi), cells)
         np.testing.assert_array_equal(detector.nearest_cell(layer, phi - 2 * np.pi), cells)
-    np.testing.assert_allclose(detector.wrap([np.pi, -np.pi, 3 * np.pi / 2, 0]), [-np.pi, -np.pi, -np.pi / 2, 0])
 
 
 def test_the_same_seed_gives_the_same_hits() -> None:
@@ -82,7 +82,7 @@ def test_how_many_tracks_and_hits(toy: Hits) -> None:
 
 def test_hits_lie_in_their_cells_in_random_order(toy: Hits) -> None:
     np.testing.assert_allclose(np.hypot(toy.x, toy.y), RADII[toy.layer])
-    np.testing.assert_allclose(detector.wrap(np.arctan2(toy.y, toy.x) - toy.phi), 0, atol=1e-9)
+    np.testing.assert_allclose(wrap(np.arctan2(toy.y, toy.x) - toy.phi), 0, atol=1e-9)
     assert abs(np.corrcoef(toy.layer[toy.starts[0] :], np.arange(len(toy)) - toy.starts[toy.number])[0, 1]) < 0.02
 
 
@@ -94,7 +94,7 @@ def test_positive_pt_turns_to_the_left() -> None:
         for m in (soft & (hits.layer == 0), soft & (hits.layer == 8))
     )
     sign = {(e, t): p for e, t, p in zip(hits.event, hits.track, np.sign(hits.pt), strict=True)}
-    turns = np.array([detector.wrap(outer[key] - inner[key]) * sign[key] for key in outer])
+    turns = np.array([wrap(outer[key] - inner[key]) * sign[key] for key in outer])
     assert len(turns) > 20
     assert (turns > 0.2).all()
 
@@ -112,7 +112,7 @@ def test_scattering_is_as_wide_as_it_says(monkeypatch: pytest.MonkeyPatch) -> No
     order = np.lexsort((hits.layer, hits.track, hits.event))
     phi, pt = hits.phi[order].reshape(-1, 9), hits.pt[order].reshape(-1, 9)[:, 0]
     circle = [np.arcsin(0.3 / pt * RADII[layer] / 2) for layer in (0, 1)]
-    away = detector.wrap(phi[:, 1] - circle[1] - phi[:, 0] + circle[0])
+    away = wrap(phi[:, 1] - circle[1] - phi[:, 0] + circle[0])
     # A kink in layer 0 moves the hit in layer 1 by its angle times the distance between them.
     kink = 13.6 * np.sqrt(0.02) / 1000 * (RADII[1] - RADII[0]) / RADII[1]
     cells = [2 * np.pi / CELLS[layer] / np.sqrt(12) for layer in (0, 1)]
@@ -191,7 +191,7 @@ def test_real_slice(real_data: Path) -> None:
     assert (len(hits), hits.events) == (695, 9)
     assert len(np.unique(hits.number * 1000 + hits.track)) == 83
     np.testing.assert_allclose(np.hypot(hits.x, hits.y), RADII[hits.layer], atol=1e-6)
-    np.testing.assert_allclose(detector.wrap(np.arctan2(hits.y, hits.x) - hits.phi), 0, atol=1e-6)
+    np.testing.assert_allclose(wrap(np.arctan2(hits.y, hits.x) - hits.phi), 0, atol=1e-6)
     assert np.isnan(hits.pt).all()
 
 
@@ -218,7 +218,7 @@ def test_a_file_of_the_challenge(end: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(hits.event, [4, 4, 4, 1, 1])
     np.testing.assert_array_equal(hits.track, [8, 4, 8, 0, 0])
     np.testing.assert_array_equal(hits.iphi, [7830, 42052, 125663, 0, 21362])
-    np.testing.assert_allclose(detector.wrap(np.arctan2(hits.y, hits.x) - hits.phi), 0, atol=1e-9)
+    np.testing.assert_allclose(wrap(np.arctan2(hits.y, hits.x) - hits.phi), 0, atol=1e-9)
     assert np.isnan(hits.pt).all()
 
 

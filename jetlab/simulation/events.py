@@ -11,6 +11,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from ..angles import wrap
 from ..io.checks import atomic
 from . import detector, reconstruction
 from .generator import MINIMUM_BIAS, Collisions, Generator, Particles, Process, concatenate
@@ -84,7 +85,7 @@ def _overlay(collisions: Collisions, pool: Particles, rng: np.random.Generator) 
     pile_up = p.with_(
         event=event[collision],
         vertex=vertex[collision],
-        phi=detector.wrap(p.phi + turn[collision]),
+        phi=wrap(p.phi + turn[collision]),
         eta=p.eta * mirror[collision],
         x=p.x * cos - p.y * sin,
         y=p.x * sin + p.y * cos,
@@ -155,7 +156,7 @@ def _kept_tracks(tracks: dict[str, NDArray], jets: dict[str, NDArray], n_events:
     for name, bits in (("pt", 10), ("d0", 9), ("dz", 9), ("d0err", 6), ("dzerr", 6)):
         tracks[name] = detector.round_mantissa(tracks[name], bits)
     tracks["eta"] = np.round(tracks["eta"] * 4096) / 4096
-    tracks["phi"] = detector.wrap(np.round(tracks["phi"] * 4096) / 4096)
+    tracks["phi"] = wrap(np.round(tracks["phi"] * 4096) / 4096)
     return tracks
 
 
