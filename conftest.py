@@ -48,7 +48,7 @@ _measured: dict[Path, tuple[float, float]] = {}
 # What the tests solve and train is not the developer's progress, nor that of another test run.
 _private = tempfile.TemporaryDirectory(prefix="jetlab-tests-")
 atexit.register(_private.cleanup)
-os.environ["JETLAB_PROGRESS"] = str(Path(_private.name) / "progress.json")
+os.environ["JETLAB_PROGRESS"] = str(Path(_private.name) / "progress")
 os.environ["JETLAB_CHECKPOINTS"] = str(Path(_private.name) / "checkpoints")
 
 

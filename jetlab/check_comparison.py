@@ -1,14 +1,12 @@
 """The self-checks of M5; importing this module makes them known to `jetlab.check`, which does so when asked."""
 
-from typing import Any
-
 import numpy as np
 
-from jetlab.check import _choice, _close, _register
+from jetlab.check import NAMES, NUMBER, _choice, _close, _register
 
 
-@_register("M5.01")
-def _precision(answer: Any, *, effective: float) -> str | None:
+@_register("M5.01", NUMBER)
+def _precision(answer: float, *, effective: float) -> str | None:
     """Relative uncertainty of a rejection of 100 with so many effective QCD jets."""
     left = effective / 100
     if _close(answer, 1 / np.sqrt(left), 2e-2):
@@ -22,26 +20,23 @@ def _precision(answer: Any, *, effective: float) -> str | None:
     return "effective / 100 QCD jets pass; N ± √N, so relative 1 / √N, and 1/ε_B has the same relative uncertainty."
 
 
-@_register("M5.02")
-def _paired(answer: Any) -> str | None:
-    """How can a difference be better known than either number?"""
-    return _choice(
-        answer,
-        "b",
-        {
-            "a": "that would be right if the two had been measured with jets of their own.",
-            "c": "choosing makes a number too good, not its uncertainty small. Which jets were used for the two?",
-        },
-    )
+# How can a difference be better known than either number?
+_choice(
+    "M5.02",
+    "b",
+    {
+        "a": "that would be right if the two had been measured with jets of their own.",
+        "c": "choosing makes a number too good, not its uncertainty small. Which jets were used for the two?",
+    },
+)
 
 
-@_register("M5.03")
-def _least_alike(answer: Any, *, names: list[str], matrix: np.ndarray) -> str | None:
+@_register("M5.03", NAMES)
+def _least_alike(answer: list[str], *, names: list[str], matrix: np.ndarray) -> str | None:
     """The pair of taggers of smallest rank correlation."""
-    pair = tuple(answer)
-    if isinstance(answer, str) or len(pair) != 2 or not set(pair) <= set(names):
+    if len(answer) != 2 or not set(answer) <= set(names):
         return f"answer with two of these names: {', '.join(names)}."
-    first, second = (names.index(name) for name in pair)
+    first, second = map(names.index, answer)
     if matrix[first, second] <= matrix.min() + 1e-9:
         return None
     if first == second:
@@ -51,8 +46,8 @@ def _least_alike(answer: Any, *, names: list[str], matrix: np.ndarray) -> str | 
     return f"these have {matrix[first, second]:.2f}; there is a smaller number in the left table."
 
 
-@_register("M5.04")
-def _majority(answer: Any) -> str | None:
+@_register("M5.04", NUMBER)
+def _majority(answer: float) -> str | None:
     """Chance that at least two of three are wrong, each with 0.1."""
     if _close(answer, 0.028):
         return None
@@ -69,21 +64,19 @@ def _majority(answer: Any) -> str | None:
     return "two wrong and one right: three ways, 0.1 · 0.1 · 0.9 each; and all three wrong: 0.1³."
 
 
-@_register("M5.05")
-def _sculpted(answer: Any) -> str | None:
-    """Why is a sculpted background a problem?"""
-    return _choice(
-        answer,
-        "a",
-        {
-            "b": "half of the W pass, whichever tagger: the cuts were made so.",
-            "c": "fewer background jets are what a tagger is for. Where in the spectrum are they?",
-        },
-    )
+# Why is a sculpted background a problem?
+_choice(
+    "M5.05",
+    "a",
+    {
+        "b": "half of the W pass, whichever tagger: the cuts were made so.",
+        "c": "fewer background jets are what a tagger is for. Where in the spectrum are they?",
+    },
+)
 
 
-@_register("M5.06")
-def _prior(answer: Any) -> str | None:
+@_register("M5.06", NUMBER)
+def _prior(answer: float) -> str | None:
     """Probability of W at score 0.9 where QCD is a thousand times more frequent."""
     odds = 0.9 / 0.1 / 1000
     if _close(answer, odds / (1 + odds)) or _close(answer, odds):

@@ -1,15 +1,13 @@
 """The self-checks of M3; importing this module makes them known to `jetlab.check`, which does so when asked."""
 
-from typing import Any
-
 import numpy as np
 
-from jetlab.check import _choice, _close, _number, _register
+from jetlab.check import NUMBER, _choice, _close, _register
 from jetlab.metrics import Estimate
 
 
-@_register("M3.01")
-def _centre(answer: Any, *, eta: np.ndarray, pt: np.ndarray) -> str | None:
+@_register("M3.01", NUMBER)
+def _centre(answer: float, *, eta: np.ndarray, pt: np.ndarray) -> str | None:
     """Mean eta of candidates, weighted by pt."""
     if _close(answer, np.average(eta, weights=pt)):
         return None
@@ -22,8 +20,8 @@ def _centre(answer: Any, *, eta: np.ndarray, pt: np.ndarray) -> str | None:
     return "sum pt * eta over the candidates and divide by the sum of pt: np.average(eta, weights=pt)."
 
 
-@_register("M3.02")
-def _filled(answer: Any, *, pictures: np.ndarray) -> str | None:
+@_register("M3.02", NUMBER)
+def _filled(answer: float, *, pictures: np.ndarray) -> str | None:
     """Fraction of pixels that are not empty."""
     filled = float(np.mean(pictures > 0))
     if _close(answer, filled):
@@ -37,21 +35,19 @@ def _filled(answer: Any, *, pictures: np.ndarray) -> str | None:
     return "pictures > 0 is True for a pixel with pt; its mean is the fraction."
 
 
-@_register("M3.03")
-def _flip_first(answer: Any) -> str | None:
-    """What goes wrong if one flips before one rotates?"""
-    return _choice(
-        answer,
-        "b",
-        {
-            "a": "distances are kept, but that is not what the flip is for: which half shall be on top?",
-            "c": "a flip moves nothing out of a square; look at which half ends up on top.",
-        },
-    )
+# What goes wrong if one flips before one rotates?
+_choice(
+    "M3.03",
+    "b",
+    {
+        "a": "distances are kept, but that is not what the flip is for: which half shall be on top?",
+        "c": "a flip moves nothing out of a square; look at which half ends up on top.",
+    },
+)
 
 
-@_register("M3.04")
-def _flattened(answer: Any) -> str | None:
+@_register("M3.04", NUMBER)
+def _flattened(answer: float) -> str | None:
     """Numbers after two convolutions and poolings of 25 x 25 pixels, with 32 filters."""
     hints = {
         25 * 25 * 32: "pooling halves the sides, twice.",
@@ -60,15 +56,15 @@ def _flattened(answer: Any) -> str | None:
         6 * 6 * 16: "the second convolution has 32 filters.",
         6 * 6 * 16 * 32: "each of the 32 filters sums over its 16 inputs: 32 images come out, not 512.",
     }
-    if _number(answer) == 6 * 6 * 32:
+    if answer == 6 * 6 * 32:
         return None
     if _close(answer, 6.25 * 6.25 * 32):
         return "nearly: 25 pixels become 12, and 12 become 6; an odd last one is dropped."
-    return hints.get(int(_number(answer)), "25 pixels become 12, then 6; so sides of 6, times the number of filters.")
+    return hints.get(answer, "25 pixels become 12, then 6; so sides of 6, times the number of filters.")
 
 
-@_register("M3.05")
-def _field(answer: Any) -> str | None:
+@_register("M3.05", NUMBER)
+def _field(answer: float) -> str | None:
     """Pixels of the image that one number after the second pooling depends on, along a side."""
     hints = {
         3: "this is one convolution alone.",
@@ -78,13 +74,13 @@ def _field(answer: Any) -> str | None:
         6: "a kernel of 3 adds one pixel on *either* side, in each convolution.",
         25: "not the whole image: a convolution sees only neighbours.",
     }
-    if _number(answer) == 10:
+    if answer == 10:
         return None
-    return hints.get(int(_number(answer)), "backwards: 1, pooling 2, convolution 4, pooling 8, convolution ...")
+    return hints.get(answer, "backwards: 1, pooling 2, convolution 4, pooling 8, convolution ...")
 
 
-@_register("M3.06")
-def _significance(answer: Any, *, found: Estimate) -> str | None:
+@_register("M3.06", NUMBER)
+def _significance(answer: float, *, found: Estimate) -> str | None:
     """A difference in units of its uncertainty."""
     if _close(answer, found.value / found.error, 2e-2):
         return None
@@ -97,14 +93,12 @@ def _significance(answer: Any, *, found: Estimate) -> str | None:
     return "found.value / found.error, with the entry of steps for 'not rotated'."
 
 
-@_register("M3.07")
-def _normalised(answer: Any) -> str | None:
-    """What is left of pt in an image normalised to one?"""
-    return _choice(
-        answer,
-        "c",
-        {
-            "a": "of the same size, yes; but what was the number that each image was divided by?",
-            "b": "a little it does: jets of high pt are narrower. But the number itself was there before, and is gone.",
-        },
-    )
+# What is left of pt in an image normalised to one?
+_choice(
+    "M3.07",
+    "c",
+    {
+        "a": "of the same size, yes; but what was the number that each image was divided by?",
+        "b": "a little it does: jets of high pt are narrower. But the number itself was there before, and is gone.",
+    },
+)

@@ -1,14 +1,12 @@
 """The self-checks of M6; importing this module makes them known to `jetlab.check`, which does so when asked."""
 
-from typing import Any
-
 import numpy as np
 
-from jetlab.check import _choice, _close, _number, _register
+from jetlab.check import NUMBER, TWO_NUMBERS, _choice, _close, _register
 
 
-@_register("M6.01")
-def _median_response(answer: Any, *, raw: np.ndarray, corrected: np.ndarray, gen: np.ndarray) -> str | None:
+@_register("M6.01", NUMBER)
+def _median_response(answer: float, *, raw: np.ndarray, corrected: np.ndarray, gen: np.ndarray) -> str | None:
     """Median raw response of some jets."""
     median = float(np.median(raw / gen))
     if _close(answer, median, 2e-4):
@@ -24,8 +22,8 @@ def _median_response(answer: Any, *, raw: np.ndarray, corrected: np.ndarray, gen
     return "np.median(raw / gen)."
 
 
-@_register("M6.02")
-def _offset(answer: Any, *, rho: float, area: float, raw: float) -> str | None:
+@_register("M6.02", NUMBER)
+def _offset(answer: float, *, rho: float, area: float, raw: float) -> str | None:
     """The L1 factor of a jet."""
     offset = rho * area / raw
     if _close(answer, 1 - offset):
@@ -41,25 +39,23 @@ def _offset(answer: Any, *, rho: float, area: float, raw: float) -> str | None:
     return "rho x area is what pile-up adds, in GeV: factor = 1 - rho * area / raw."
 
 
-@_register("M6.04")
-def _constants(answer: Any) -> str | None:
+@_register("M6.04", TWO_NUMBERS)
+def _constants(answer: tuple[float, float]) -> str | None:
     """Constants that make MSE and MAE smallest for the targets 0, 0, 1, 2, 7."""
-    wanted = [float(_number(value)) for value in answer] if isinstance(answer, tuple | list) else []
-    if len(wanted) != 2:
-        return "give two numbers in brackets: (best for MSE, best for MAE)."
-    if np.allclose(wanted, (2, 1)):
+    for_mse, for_mae = answer
+    if np.allclose(answer, (2, 1)):
         return None
-    if np.allclose(wanted, (1, 2)):
+    if np.allclose(answer, (1, 2)):
         return "the other way round: which of mean and median does one far-off value pull?"
-    if np.allclose(wanted[1], 0):
+    if np.isclose(for_mae, 0):
         return "0 is the mode, the most frequent value; the MAE counts how many lie on either side."
-    if np.allclose(wanted[0], 2):
+    if np.isclose(for_mse, 2):
         return "the first is right. The MAE is smallest where as many values lie to the left as to the right."
     return "set the derivative to zero: the MSE is smallest at the mean, the MAE at the median."
 
 
-@_register("M6.03")
-def _prior(answer: Any) -> str | None:
+@_register("M6.03", NUMBER)
+def _prior(answer: float) -> str | None:
     """Shift of log(true pt) for a spectrum pt^-5 and a resolution of 7 %."""
     shift = -4 * 0.07**2
     if _close(answer, shift, 5e-3):
@@ -75,8 +71,8 @@ def _prior(answer: Any) -> str | None:
     return "-(n - 1) sigma^2, with n = 5 and sigma = 0.07."
 
 
-@_register("M6.05")
-def _kink(answer: Any) -> str | None:
+@_register("M6.05", NUMBER)
+def _kink(answer: float) -> str | None:
     """Where in eta a ReLU node bends that weighs pt = 270 and eta alike."""
     if _close(answer, -270):
         return None
@@ -87,29 +83,25 @@ def _kink(answer: Any) -> str | None:
     return "a ReLU bends where its argument is zero: 0.1 * pt + 0.1 * eta = 0."
 
 
-@_register("M6.06")
-def _normalisation(answer: Any) -> str | None:
-    """Which treatment of an image keeps what a network needs to say gen pt in GeV?"""
-    return _choice(
-        answer,
-        "c",
-        {
-            "a": "after this the pixels of *every* jet sum to one: how would you tell 200 GeV from 400?",
-            "b": "the hardest pixel becomes one in every jet: the pt is gone as well.",
-            "d": "a scaling that is measured in each image by itself takes out how bright that image is.",
-        },
-    )
+# Which treatment of an image keeps what a network needs to say gen pt in GeV?
+_choice(
+    "M6.06",
+    "c",
+    {
+        "a": "after this the pixels of *every* jet sum to one: how would you tell 200 GeV from 400?",
+        "b": "the hardest pixel becomes one in every jet: the pt is gone as well.",
+        "d": "a scaling that is measured in each image by itself takes out how bright that image is.",
+    },
+)
 
 
-@_register("M6.07")
-def _other_process(answer: Any) -> str | None:
-    """Why does the official correction, derived from QCD, not hold for W jets in the gap?"""
-    return _choice(
-        answer,
-        "b",
-        {
-            "a": "pile-up is the same for both; L1 takes it off alike.",
-            "c": "both classes were binned in gen pt and |eta|: the spectrum is not it. What are the jets made of?",
-            "d": "compare the difference with the error bars: it is several of them.",
-        },
-    )
+# Why does the official correction, derived from QCD, not hold for W jets in the gap?
+_choice(
+    "M6.07",
+    "b",
+    {
+        "a": "pile-up is the same for both; L1 takes it off alike.",
+        "c": "both classes were binned in gen pt and |eta|: the spectrum is not it. What are the jets made of?",
+        "d": "compare the difference with the error bars: it is several of them.",
+    },
+)

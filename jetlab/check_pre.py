@@ -1,10 +1,8 @@
 """The self-checks of M0 (the welcome), P1 and P2, loaded by `jetlab.check` when one of them is asked for."""
 
-from typing import Any
-
 import numpy as np
 
-from jetlab.check import _choice, _close, _number, _register
+from jetlab.check import NAMES, NUMBER, TWO_NUMBERS, _choice, _close, _register
 
 TASKS = ("regression", "clustering", "classification", "generation")
 _WHY_TASK = (
@@ -15,14 +13,12 @@ _WHY_TASK = (
 )
 
 
-@_register("M0.01")
-def _score(answer: Any) -> str | None:
-    """What is a jet with score 0.95?"""
-    return _choice(answer, "b", {"a": "look at the right plot: which kind of jet has scores near 1?"})
+# What is a jet with score 0.95?
+_choice("M0.01", "b", {"a": "look at the right plot: which kind of jet has scores near 1?"})
 
 
-@_register("P1.01")
-def _mean_squared_error(answer: Any) -> str | None:
+@_register("P1.01", NUMBER)
+def _mean_squared_error(answer: float) -> str | None:
     """Mean squared error of three points with residuals -0.5, 0 and 2."""
     if _close(answer, 4.25 / 3):
         return None
@@ -32,15 +28,15 @@ def _mean_squared_error(answer: Any) -> str | None:
         return "this is its root; the loss is the mean of the squares itself."
     if _close(answer, 2.5 / 3):
         return "this is the mean absolute error; square the differences."
-    if _close(abs(_number(answer)), 0.5) or _close(answer, 0.25):
+    if _close(abs(answer), 0.5) or _close(answer, 0.25):
         return "here errors of different sign cancel: square first, then take the mean."
     return "np.mean((points - predicted) ** 2)."
 
 
-@_register("P1.02")
-def _tasks(answer: Any) -> str | None:
+@_register("P1.02", NAMES)
+def _tasks(answer: list[str]) -> str | None:
     """Which task is which?"""
-    given = [str(name).strip().lower().replace("_", " ") for name in answer] if not isinstance(answer, str) else []
+    given = [name.lower().replace("_", " ") for name in answer]
     if len(given) != 4:
         return "answer with a list of four names, such as ['regression', 'regression', ...]."
     for number, (name, right, why) in enumerate(zip(given, TASKS, _WHY_TASK, strict=True), 1):
@@ -49,8 +45,8 @@ def _tasks(answer: Any) -> str | None:
     return None
 
 
-@_register("P1.03")
-def _binary(answer: Any) -> str | None:
+@_register("P1.03", NUMBER)
+def _binary(answer: float) -> str | None:
     """Binary cross-entropy of scores 0.9 (truth 1) and 0.2 (truth 0)."""
     losses = -np.log([0.9, 0.8])
     if _close(answer, losses.mean()):
@@ -66,8 +62,8 @@ def _binary(answer: Any) -> str | None:
     return "it is the mean of -log(0.9) and -log(1 - 0.2)."
 
 
-@_register("P1.04")
-def _categorical(answer: Any) -> str | None:
+@_register("P1.04", NUMBER)
+def _categorical(answer: float) -> str | None:
     """Categorical cross-entropy of outputs 2, 1, 0 where the first class is true."""
     probabilities = np.exp([2, 1, 0]) / np.exp([2, 1, 0]).sum()
     if _close(answer, -np.log(probabilities[0])):
@@ -83,8 +79,8 @@ def _categorical(answer: Any) -> str | None:
     return "-np.log(softmax(outputs)[0])."
 
 
-@_register("P1.05")
-def _one_step(answer: Any) -> str | None:
+@_register("P1.05", NUMBER)
+def _one_step(answer: float) -> str | None:
     """Slope after one step of gradient descent."""
     if _close(answer, 1.4):
         return None
@@ -96,43 +92,41 @@ def _one_step(answer: Any) -> str | None:
         return "the loss is the *mean* over the two points."
     if _close(answer, 0.6):
         return "the derivative with respect to the slope brings a factor of x: 2 (slope x - y) x."
-    if _close(abs(_number(answer)), 14):
+    if _close(abs(answer), 14):
         return "this is the gradient's size; the step is learning rate times gradient."
     return "the gradient is the mean of 2 (slope x - y) x at slope 0; the new slope is 0 - 0.1 times that."
 
 
-@_register("P1.06")
-def _which_valley(answer: Any) -> str | None:
-    """Where does gradient descent from 0.5 end?"""
-    return _choice(
-        answer,
-        "b",
-        {
-            "a": "the descent knows its slope where it stands, not which valley is deeper; what is 4w³ - 6w + 1?",
-            "c": "the ridge is at w = 0.17; at 0.5 the slope is not zero. What sign has 4w³ - 6w + 1 there?",
-        },
-    )
+# Where does gradient descent from 0.5 end?
+_choice(
+    "P1.06",
+    "b",
+    {
+        "a": "the descent knows its slope where it stands, not which valley is deeper; what is 4w³ - 6w + 1?",
+        "c": "the ridge is at w = 0.17; at 0.5 the slope is not zero. What sign has 4w³ - 6w + 1 there?",
+    },
+)
 
 
-@_register("P1.07")
-def _degree(answer: Any, *, training_loss: list[float], validation_loss: list[float]) -> str | None:
+@_register("P1.07", NUMBER)
+def _degree(answer: float, *, training_loss: list[float], validation_loss: list[float]) -> str | None:
     """Degree with the lowest validation loss."""
     best = int(np.argmin(validation_loss))
-    if _number(answer) == best:
+    if answer == best:
         return None
-    if _number(answer) == int(np.argmin(training_loss)):
+    if answer == int(np.argmin(training_loss)):
         return "there the *training* loss is lowest: it learns the noise by heart. Ask the validation loss."
-    if _number(answer) == best + 1:
+    if answer == best + 1:
         return "nearly: the list begins with degree 0, so the index is the degree."
-    if 0 < _number(answer) < 1:
+    if 0 < answer < 1:
         return "this is a loss; the degree is asked for, np.argmin."
     return "np.argmin(validation_loss)."
 
 
-@_register("P1.08")
-def _patience(answer: Any) -> str | None:
+@_register("P1.08", TWO_NUMBERS)
+def _patience(answer: tuple[float, float]) -> str | None:
     """Epochs after which training stops, and which is kept."""
-    stopped, kept = (_number(value) for value in answer)
+    stopped, kept = answer
     if (stopped, kept) == (7, 5):
         return None
     if (stopped, kept) == (6, 4):
@@ -148,8 +142,8 @@ def _patience(answer: Any) -> str | None:
     return "wait until 2 epochs in a row bring nothing better than the best; that best one is kept."
 
 
-@_register("P2.01")
-def _neuron(answer: Any) -> str | None:
+@_register("P2.01", NUMBER)
+def _neuron(answer: float) -> str | None:
     """Sigmoid neuron with weights (2, -1), bias 0.5, input (1, 3)."""
 
     def sigmoid(z: float) -> float:
@@ -168,8 +162,8 @@ def _neuron(answer: Any) -> str | None:
     return "z = 2 x 1 - 1 x 3 + 0.5, then 1 / (1 + exp(-z))."
 
 
-@_register("P2.02")
-def _largest_slope(answer: Any) -> str | None:
+@_register("P2.02", NUMBER)
+def _largest_slope(answer: float) -> str | None:
     """Largest derivative of the sigmoid."""
     if _close(answer, 0.25):
         return None
@@ -180,8 +174,8 @@ def _largest_slope(answer: Any) -> str | None:
     return "the derivative is s (1 - s) with s between 0 and 1: where is that largest? Or use the slider."
 
 
-@_register("P2.03")
-def _delta(answer: Any) -> str | None:
+@_register("P2.03", NUMBER)
+def _delta(answer: float) -> str | None:
     """Derivative of the cross-entropy with respect to z, truth 1 and score 0.3."""
     if _close(answer, -0.7):
         return None
@@ -196,8 +190,8 @@ def _delta(answer: Any) -> str | None:
     return "dloss/dscore is -1 / score for truth 1, dscore/dz is score (1 - score); multiply them."
 
 
-@_register("P2.04")
-def _vanishing(answer: Any) -> str | None:
+@_register("P2.04", NUMBER)
+def _vanishing(answer: float) -> str | None:
     """A quarter to the tenth power."""
     if _close(answer, 0.25**10, 1e-2):
         return None
@@ -212,48 +206,46 @@ def _vanishing(answer: Any) -> str | None:
     return "every layer brings a factor of the largest derivative, found in P2.02: to the power of ten."
 
 
-@_register("P2.05")
-def _kinks(answer: Any) -> str | None:
+@_register("P2.05", NUMBER)
+def _kinks(answer: float) -> str | None:
     """Nodes of one hidden layer that make 1024 straight pieces."""
-    if _number(answer) == 1023:
+    if answer == 1023:
         return None
-    if _number(answer) == 1024:
+    if answer == 1024:
         return "nearly: with no kink there is one piece already."
-    if _number(answer) in (20, 512):
+    if answer in (20, 512):
         return "in a single layer nothing is folded: every piece but the first needs a kink of its own."
     return "one kink makes two pieces, two make three: how many for 1024?"
 
 
-@_register("P2.06")
-def _dropout_losses(answer: Any) -> str | None:
-    """Why is the training loss above the validation loss with dropout?"""
-    return _choice(
-        answer,
-        "c",
-        {
-            "a": "it happens with every sample: what does dropout do in training that it does not in use?",
-            "b": "then something would be badly wrong; but it happens in honest trainings too. When is dropout on?",
-        },
-    )
+# Why is the training loss above the validation loss with dropout?
+_choice(
+    "P2.06",
+    "c",
+    {
+        "a": "it happens with every sample: what does dropout do in training that it does not in use?",
+        "b": "then something would be badly wrong; but it happens in honest trainings too. When is dropout on?",
+    },
+)
 
 
-@_register("P2.07")
-def _digits_parameters(answer: Any) -> str | None:
+@_register("P2.07", NUMBER)
+def _digits_parameters(answer: float) -> str | None:
     """Parameters of 64 - 512 - 512 - 10."""
     right = 65 * 512 + 513 * 512 + 513 * 10
-    if _number(answer) == right:
+    if answer == right:
         return None
-    if _number(answer) == 64 * 512 + 512 * 512 + 512 * 10:
+    if answer == 64 * 512 + 512 * 512 + 512 * 10:
         return "every node also has a bias: (inputs + 1) x nodes for each layer."
-    if _number(answer) == right - 513 * 512:
+    if answer == right - 513 * 512:
         return "the step from the first 512 nodes to the second 512 is missing."
-    if _number(answer) == right - 513 * 10:
+    if answer == right - 513 * 10:
         return "do not forget the ten outputs."
     return "a layer has (inputs + 1) x nodes parameters; the three layers are 64 to 512, 512 to 512 and 512 to 10."
 
 
-@_register("P2.08")
-def _binomial(answer: Any, *, accuracy: float, n: int) -> str | None:
+@_register("P2.08", NUMBER)
+def _binomial(answer: float, *, accuracy: float, n: int) -> str | None:
     """Standard deviation of an accuracy measured with n images."""
     variance = accuracy * (1 - accuracy) / n
     if _close(answer, np.sqrt(variance), 1e-2):

@@ -1,14 +1,12 @@
 """The self-checks of M7; importing this module makes them known to `jetlab.check`, which does so when asked."""
 
-from typing import Any
-
 import numpy as np
 
-from jetlab.check import _choice, _close, _register
+from jetlab.check import NUMBER, _choice, _close, _register
 
 
-@_register("M7.01")
-def _momentum(answer: Any, *, radius: float) -> str | None:
+@_register("M7.01", NUMBER)
+def _momentum(answer: float, *, radius: float) -> str | None:
     """Transverse momentum in MeV of a circle with this radius in mm."""
     if _close(answer, 0.3 * radius):
         return None
@@ -19,8 +17,8 @@ def _momentum(answer: Any, *, radius: float) -> str | None:
     return "R [mm] = pt [MeV] / 0.3, so pt is 0.3 times the radius."
 
 
-@_register("M7.02")
-def _score(answer: Any) -> str | None:
+@_register("M7.02", NUMBER)
+def _score(answer: float) -> str | None:
     """Clustering efficiency of two tracks with six and three hits under one label."""
     if _close(answer, 6 / 9):
         return None
@@ -33,8 +31,8 @@ def _score(answer: Any) -> str | None:
     return "matched hits over all hits: which of the two tracks keeps the label, and how many hits does it have?"
 
 
-@_register("M7.03")
-def _ceiling(answer: Any, *, track: np.ndarray, layer: np.ndarray, event: np.ndarray) -> str | None:
+@_register("M7.03", NUMBER)
+def _ceiling(answer: float, *, track: np.ndarray, layer: np.ndarray, event: np.ndarray) -> str | None:
     """Fraction of hits on tracks that have a hit in layer 0."""
     key = event * (int(track.max()) + 1) + track
     seeded = np.isin(key, key[layer == 0])
@@ -49,8 +47,8 @@ def _ceiling(answer: Any, *, track: np.ndarray, layer: np.ndarray, event: np.nda
     return "mark the tracks that have a hit in layer 0 (np.isin on event and track), then take the mean over all hits."
 
 
-@_register("M7.04")
-def _same_bin(answer: Any, *, bins: int, tracks: int) -> str | None:
+@_register("M7.04", NUMBER)
+def _same_bin(answer: float, *, bins: int, tracks: int) -> str | None:
     """Probability that a hit shares its bin with at least one hit of the other tracks, spread evenly."""
     alone = (1 - 1 / bins) ** (tracks - 1)
     if _close(answer, 1 - alone, 2e-2):
@@ -64,27 +62,23 @@ def _same_bin(answer: Any, *, bins: int, tracks: int) -> str | None:
     )
 
 
-@_register("M7.05")
-def _why_residual(answer: Any) -> str | None:
-    """Why does the residual network need fewer events than the one with bins?"""
-    return _choice(
-        answer,
-        "b",
-        {
-            "a": "it has as many parameters, roughly: count them. What does it *not* have to learn?",
-            "c": "both are LSTMs and remember alike. What must the one with bins learn again for every place in phi?",
-        },
-    )
+# Why does the residual network need fewer events than the one with bins?
+_choice(
+    "M7.05",
+    "b",
+    {
+        "a": "it has as many parameters, roughly: count them. What does it *not* have to learn?",
+        "c": "both are LSTMs and remember alike. What must the one with bins learn again for every place in phi?",
+    },
+)
 
 
-@_register("M7.06")
-def _best_choice(answer: Any) -> str | None:
-    """Which claim do the numbers of the lesson support?"""
-    return _choice(
-        answer,
-        "c",
-        {
-            "a": "the Kalman filter learnt nothing, and is as good. Compare the two within their errors.",
-            "b": "0.85 against 0.99 is many times the errors quoted; how many?",
-        },
-    )
+# Which claim do the numbers of the lesson support?
+_choice(
+    "M7.06",
+    "c",
+    {
+        "a": "the Kalman filter learnt nothing, and is as good. Compare the two within their errors.",
+        "b": "0.85 against 0.99 is many times the errors quoted; how many?",
+    },
+)

@@ -1,13 +1,30 @@
 """The `jetlab` command: `doctor` looks at the machine, `simulate` makes a sample, `release` copies the lessons."""
 
 import argparse
+import errno
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jetlab
+from jetlab.errors import JetlabError, counted
 
 _SIMULATION_PACKAGES = {"pythia8mc", "fastjet"}
+_FORBIDDEN = "choose a place of your own, or change its permissions"
+_IN_THE_WAY = "there is a file where a folder is needed, or a folder where a file is: choose another name"
+#: What to do about a file that the system refuses.
+_ADVICE = {
+    errno.ENOSPC: "free some space, or write to another disk",
+    errno.EDQUOT: "delete some of your files, or write to another disk",
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.EROFS: "write to another disk",
+    errno.ENOENT: "check the name and the folder",
+    errno.EEXIST: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.ENOTEMPTY: _IN_THE_WAY,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Raises:
         SystemExit: from argparse, with code 2 for arguments that make no sense and 0 for `--help` and `--version`.
+        Exception: whatever is neither a JetlabError nor an OSError that names a file is a fault; its traceback is kept.
     """
     options = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
@@ -34,9 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         install = f"{sys.executable} -m pip install -c constraints.txt -e '.[simulation]'"
         return _failed(f"{error.name} is not installed; in jetlab's folder: {install}")
-    except (OSError, ValueError) as error:
-        # jetlab's own errors are ValueErrors and already say what to do; a traceback would bury that.
+    except JetlabError as error:
+        # It says in a sentence what to do; a traceback would bury that.
         return _failed(error)
+    except OSError as error:
+        if error.filename is None or error.strerror is None:
+            raise
+        advice = _ADVICE.get(error.errno, "check the name, the folder and the disk")
+        return _failed(f"{error.filename}: {error.strerror}; {advice}.")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,12 +128,9 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _simulate_jets(options: argparse.Namespace) -> int:
-    from jetlab.simulation import SimulationError, simulate_jets
+    from jetlab.simulation import simulate_jets
 
-    try:
-        simulate_jets(jets=options.jets, seed=options.seed, workers=options.workers, output=options.output)
-    except SimulationError as error:
-        return _failed(error)
+    simulate_jets(jets=options.jets, seed=options.seed, workers=options.workers, output=options.output)
     return 0
 
 
@@ -130,5 +150,6 @@ def _release(options: argparse.Namespace) -> int:
     from jetlab.release import release
 
     files = release(options.folder, options.solutions)
-    print(f"{len(files)} lessons {'with' if options.solutions else 'without'} solutions are in {options.folder}.")
+    solutions = "with" if options.solutions else "without"
+    print(f"In {options.folder}: {counted(len(files), 'lesson')} {solutions} solutions.")
     return 0

@@ -125,10 +125,20 @@ def cut(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None, efficie
 def correlation(scores: Mapping[str, ArrayLike], weight: ArrayLike | None = None) -> Floats:
     """Weighted rank correlation (Spearman's) between the scores (n,) of all pairs of taggers, (taggers, taggers).
 
-    Ranks, since only the order of scores matters to a cut. Used in M5.
+    Ranks, since only the order of scores matters to a cut. Jets of equal score share the mean of their ranks, and a jet
+    of weight two counts like two jets. Raises ComparisonError for scores that are not finite or all equal (there is no
+    order to compare), shapes that differ, and weights that are negative or all zero.
     """
-    ranks = np.array([np.argsort(np.argsort(np.asarray(score), kind="stable")) for score in scores.values()])
-    covariance = np.atleast_2d(np.cov(ranks, aweights=weight))
+    size = np.shape(next(iter(scores.values()), ()))
+    weight = np.ones(size) if weight is None else np.asarray(weight, dtype=np.float64)
+    usable = np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0
+    if len(size) != 1 or weight.shape != size or not usable:
+        raise ComparisonError(
+            f"Scores have shape {size}, weights {weight.shape}; give one per jet, weights not negative nor all zero."
+        )
+    ranks = np.array([_ranks(name, np.asarray(score, dtype=np.float64), weight) for name, score in scores.items()])
+    centred = ranks - np.average(ranks, axis=1, weights=weight)[:, np.newaxis]
+    covariance = centred * weight @ centred.T
     width = np.sqrt(np.diag(covariance))
     return covariance / np.outer(width, width)
 
@@ -183,6 +193,21 @@ def divergence(
 
 
 _FIGURES = ("auc", "accuracy", *metrics.WORKING_POINTS)
+
+
+def _ranks(name: str, score: Floats, weight: Floats) -> Floats:
+    """Rank of each jet (n,): the weight below it and half of that at its score; scipy's rankdata - 1/2 for ones."""
+    if score.shape != weight.shape:
+        raise ComparisonError(f"'{name}' has scores of shape {score.shape}, others {weight.shape}; give one per jet.")
+    if not np.isfinite(score).all():
+        raise ComparisonError(f"'{name}' has scores that are not finite; look at its training, or leave it out.")
+    distinct, place = np.unique(score, return_inverse=True)
+    total = np.bincount(place, weight, minlength=len(distinct))
+    if np.count_nonzero(total) < 2:
+        raise ComparisonError(
+            f"'{name}' gives all jets the same score: without an order a rank correlation is not defined; leave it out."
+        )
+    return (np.cumsum(total) - total / 2)[place]
 
 
 def _columns(values: ArrayLike, chosen: ArrayLike, weight: ArrayLike | None) -> tuple[Floats, Floats, Floats]:

@@ -29,9 +29,10 @@ def download(url: str, checksum: str | None, target: Path) -> Path:
     pooch.get_logger().setLevel("WARNING")  # its advice on checksums is for programmers
     try:
         pooch.retrieve(url, checksum, target.name, target.parent, downloader=_Resuming(target))
-    except DataError:
-        raise
     except ValueError as error:
+        # DataErrors are ValueErrors, too; pooch has no error of its own for a checksum.
+        if "does not match the known hash" not in str(error):
+            raise
         raise DataError(
             f"{target.name} from {url} does not have the checksum {checksum}, so it was thrown away: try again; "
             "if that does not help, the file was changed where it comes from: look at its DOI."

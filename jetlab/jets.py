@@ -7,7 +7,8 @@ from typing import Any
 import awkward as ak
 import numpy as np
 
-from jetlab.errors import ArgumentError
+from jetlab.angles import wrap
+from jetlab.errors import ArgumentError, counted
 from jetlab.sample import DataError, JetSample, look_up
 from jetlab.schema import KEY, RADIUS
 
@@ -19,10 +20,7 @@ ETA_EDGES = tuple(0.25 * i for i in range(9))
 
 def delta_phi(a: Any, b: Any) -> Any:
     """Return a - b wrapped into [-pi, pi), float64 radians; of numbers, numpy or jagged awkward arrays. Used in M1."""
-    difference = (a - b) * np.float64(1)
-    difference = difference - 2 * np.pi * np.floor((difference + np.pi) / (2 * np.pi))
-    # rounding may leave the upper edge itself
-    return difference - 2 * np.pi * (difference >= np.pi)
+    return wrap(a - b)
 
 
 def delta_r(eta_a: Any, phi_a: Any, eta_b: Any, phi_b: Any) -> Any:
@@ -292,6 +290,7 @@ def split(
     parts = tuple(jets[part == number] for number in range(len(fractions)))
     if any(len(positions) == 0 for positions in parts):
         raise ArgumentError(
-            f"split: {len(jets_per_event)} events are too few for parts of {tuple(fractions)}: take more."
+            f"split: {counted(len(jets_per_event), 'event')} cannot be dealt out to parts of {tuple(fractions)}: "
+            "take more."
         )
     return parts

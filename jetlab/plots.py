@@ -19,6 +19,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from jetlab import metrics
+from jetlab.angles import wrap
 
 W, QCD, GREY = "#0072B2", "#D55E00", "#666666"
 #: For further curves on one plot; those of W and QCD come last.
@@ -203,7 +204,7 @@ def eta_phi(
     the jet's radius. Used in M1.
     """
     eta, phi, pt, kind = (np.asarray(values) for values in (eta, phi, pt, np.abs(pdg_id)))
-    phi = jet_phi + np.mod(phi - jet_phi + np.pi, 2 * np.pi) - np.pi
+    phi = jet_phi + wrap(phi - jet_phi)
     handles = []
     for code, (name, colour, marker) in {**CLASSES, 0: ("other", GREY, "X")}.items():
         chosen = kind == code if code else ~np.isin(kind, list(CLASSES))

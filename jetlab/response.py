@@ -69,8 +69,8 @@ def closure(values: ArrayLike, weight: ArrayLike | None = None, replicas: int = 
     """Median of responses (n,), with a bootstrap error; 1 is what a correction is for.
 
     The error is the standard deviation over samples in which every jet counts Poisson(1) times
-    (doi:10.1214/aos/1176344552); for a Gaussian it comes to 1.25 sigma / sqrt(n). Raises MetricError for fewer than two
-    jets and for weights that are negative or all zero. Used in M6.
+    (doi:10.1214/aos/1176344552); for a Gaussian it comes to 1.25 sigma / sqrt(n). Raises MetricError for responses that
+    are not finite, weights that are negative or not finite, and fewer than two jets with a weight above zero.
     """
     return _estimate(values, weight, lambda low, middle, high: middle, replicas, seed)
 
@@ -78,7 +78,8 @@ def closure(values: ArrayLike, weight: ArrayLike | None = None, replicas: int = 
 def resolution(values: ArrayLike, weight: ArrayLike | None = None, replicas: int = 200, seed: int = 0) -> Estimate:
     """Robust relative resolution of responses (n,): half the central 68.3 % interval over the median.
 
-    For a Gaussian it is sigma / mean; tails do not enter. Error and exceptions as `closure`. Used in M6.
+    For a Gaussian it is sigma / mean; tails do not enter. Error and exceptions as `closure`; MetricError also where the
+    median is zero.
     """
     return _estimate(values, weight, _width, replicas, seed)
 
@@ -86,16 +87,19 @@ def resolution(values: ArrayLike, weight: ArrayLike | None = None, replicas: int
 def gain(values: ArrayLike, reference: ArrayLike, replicas: int = 200, seed: int = 0) -> Estimate:
     """By which fraction the resolution of `values` is better than that of `reference`: 1 - ratio; both (n,).
 
-    Both are responses of the *same* jets in the same order. Every bootstrap sample takes the same jets of both, for
-    what they have in common cancels in the ratio. Raises MetricError as `closure`. Used in M6.
+    Both are responses of the *same* jets in the same order. Every bootstrap sample takes the same jets of both:
+    what they have in common cancels in the ratio. Raises MetricError as `closure`, and where the reference has no width
+    or very few jets leave it none in a bootstrap sample.
     """
     ours, theirs = np.asarray(values, dtype=np.float64), np.asarray(reference, dtype=np.float64)
     if ours.shape != theirs.shape:
         raise MetricError(f"The two have {ours.shape} and {theirs.shape} responses; give both for the same jets.")
-    pair = [_Ordered(ours, None), _Ordered(theirs, None)]
+    pair = [_Ordered(*_checked(each, None)) for each in (ours, theirs)]
 
     def figure(times: NDArray[np.integer] | None = None) -> float:
         first, second = (_width(*ordered.quantiles(times)) for ordered in pair)
+        if second == 0:
+            raise MetricError("The reference has no width: too few different responses; take more jets.")
         return 1 - first / second
 
     return Estimate(figure(), _spread(figure, len(ours), replicas, seed))
@@ -112,22 +116,24 @@ def binned(
 ) -> Binned:
     """Closure and resolution of responses (n,) in bins of `by` (n,), each from its lower edge up to below the upper.
 
-    Bins of fewer than `minimum` jets give NaN. Raises MetricError for lengths that differ and edges that do not rise.
-    Used in M6.
+    Bins of fewer than `minimum` jets with a weight above zero give NaN. Raises MetricError for lengths that differ,
+    edges that do not rise, numbers that are not finite and negative weights.
     """
-    values, by, edges = (np.asarray(array, dtype=np.float64) for array in (values, by, edges))
-    if values.shape != by.shape or values.ndim != 1:
+    by, edges = np.asarray(by, dtype=np.float64), np.asarray(edges, dtype=np.float64)
+    values, weight = _checked(values, weight)
+    if values.shape != by.shape:
         raise MetricError(f"Responses have shape {values.shape}, what they are binned by {by.shape}; give one per jet.")
+    if not np.isfinite(by).all():
+        raise MetricError("What the responses are binned by is not finite for some jets; leave them out.")
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise MetricError(f"Bin edges are {edges}; they must be two or more, and rise.")
-    weight = None if weight is None else np.asarray(weight, dtype=np.float64)
     jets = np.zeros(len(edges) - 1, np.int64)
     results = np.full((len(jets), 4), np.nan)
     for number, (low, high) in enumerate(itertools.pairwise(edges)):
-        inside = (by >= low) & (by < high)
+        inside = (by >= low) & (by < high) & (weight > 0)
         jets[number] = inside.sum()
         if jets[number] >= max(minimum, 2):
-            ordered = _Ordered(values[inside], None if weight is None else weight[inside])
+            ordered = _Ordered(values[inside], weight[inside])
 
             def figures(times: NDArray[np.integer] | None = None, ordered: _Ordered = ordered) -> Floats:
                 low, middle, high = ordered.quantiles(times)
@@ -140,16 +146,11 @@ def binned(
 
 
 class _Ordered:
-    """Values sorted once, so that the quantiles of a bootstrap sample cost only a sum."""
+    """Values of weights above zero, sorted once, so that the quantiles of a bootstrap sample cost only a sum."""
 
-    def __init__(self, values: Floats, weight: Floats | None) -> None:
-        weight = np.ones(len(values)) if weight is None else weight
-        if values.ndim != 1 or weight.shape != values.shape or len(values) < 2:
-            raise MetricError(f"Got {values.shape} responses and {weight.shape} weights; give one per jet, at least 2.")
-        if not np.isfinite(values).all():
-            raise MetricError("Some responses are not finite; look at the training, or at jets without a match.")
-        if not (weight >= 0).all() or not weight.sum() > 0:
-            raise MetricError("Weights must not be negative, nor all zero; check the weights.")
+    def __init__(self, values: Floats, weight: Floats) -> None:
+        if len(values) < 2:
+            raise MetricError(f"A median needs at least 2 jets with a weight above zero, not {len(values)}; take more.")
         self.order = np.argsort(values, kind="stable")
         self.values, self.weight = values[self.order], weight[self.order]
 
@@ -162,12 +163,27 @@ class _Ordered:
         return np.interp(np.array(QUANTILES) * reached[-1], reached - weight / 2, self.values[there])
 
 
+def _checked(values: ArrayLike, weight: ArrayLike | None) -> tuple[Floats, Floats]:
+    """Responses and weights, each float64 (n,)."""
+    values = np.asarray(values, dtype=np.float64)
+    weight = np.ones(values.shape) if weight is None else np.asarray(weight, dtype=np.float64)
+    if values.ndim != 1 or weight.shape != values.shape:
+        raise MetricError(f"Responses have shape {values.shape}, weights {weight.shape}; give one per jet.")
+    if not np.isfinite(values).all():
+        raise MetricError("Some responses are not finite; look at the training, or at jets without a match.")
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        raise MetricError("Weights must be finite and not negative; check the weights.")
+    return values, weight
+
+
 def _estimate(
     values: ArrayLike, weight: ArrayLike | None, figure: Callable[..., float], replicas: int, seed: int
 ) -> Estimate:
-    values = np.asarray(values, dtype=np.float64)
-    ordered = _Ordered(values, None if weight is None else np.asarray(weight, dtype=np.float64))
-    error = _spread(lambda times: figure(*ordered.quantiles(times)), len(values), replicas, seed)
+    values, weight = _checked(values, weight)
+    # A bootstrap sample of jets without weight would have no median.
+    there = weight > 0
+    ordered = _Ordered(values[there], weight[there])
+    error = _spread(lambda times: figure(*ordered.quantiles(times)), int(there.sum()), replicas, seed)
     return Estimate(float(figure(*ordered.quantiles())), float(error))
 
 
@@ -189,4 +205,6 @@ def _times(rng: np.random.Generator, n: int) -> NDArray[np.integer]:
 
 
 def _width(low: float, middle: float, high: float) -> float:
+    if middle == 0:
+        raise MetricError("The median response is zero, so no width relative to it is defined; look at the training.")
     return float((high - low) / 2 / middle)

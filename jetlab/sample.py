@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 
 from jetlab import schema
-from jetlab.errors import JetlabError
+from jetlab.errors import JetlabError, counted
 
 
 class DataError(JetlabError, ValueError):
@@ -52,8 +52,9 @@ class JetSample:
 
     def __repr__(self) -> str:
         """Return one line: how many jets, columns and tracks, and the source."""
-        tracks = "no tracks" if self.tracks is None else f"{len(self.tracks):,} tracks"
-        return f"<JetSample: {len(self):,} jets, {len(self.columns)} columns, {tracks}, from {self._source}>"
+        tracks = "no tracks" if self.tracks is None else counted(len(self.tracks), "track")
+        columns = counted(len(self.columns), "column")
+        return f"<JetSample: {counted(len(self), 'jet')}, {columns}, {tracks}, from {self._source}>"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -85,7 +86,7 @@ class JetSample:
                 )
             if item.dtype == bool and len(item) != len(self):
                 raise SelectionError(
-                    f"The mask has {len(item):,} entries, but the sample {len(self):,} jets: one per jet."
+                    f"The mask has length {len(item):,}, but the sample has {counted(len(self), 'jet')}: one per jet."
                 )
             item = item if item.size else item.astype(int)
         return JetSample(ak.to_packed(self.jets[item]), self.tracks, self.provenance)

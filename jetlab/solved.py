@@ -1,6 +1,8 @@
-"""Which exercises were solved on this machine: a small JSON file in the user's cache, or $JETLAB_PROGRESS."""
+"""Which exercises were solved on this machine: an empty file for each, in the user's cache or in $JETLAB_PROGRESS.
 
-import json
+A file each, so that notebooks which are open side by side cannot undo what the other one keeps.
+"""
+
 import os
 import sys
 from pathlib import Path
@@ -8,13 +10,13 @@ from pathlib import Path
 _SESSION: set[str] = set()
 
 
-def file() -> Path:
-    """Where the names are kept. Used in `check.progress`."""
+def folder() -> Path:
+    """Where the files are kept."""
     if os.environ.get("JETLAB_PROGRESS"):
         return Path(os.environ["JETLAB_PROGRESS"]).expanduser()
     import pooch
 
-    return Path(pooch.os_cache("jetlab")) / "progress.json"
+    return Path(pooch.os_cache("jetlab")) / "progress"
 
 
 def record(name: str) -> None:
@@ -23,27 +25,23 @@ def record(name: str) -> None:
         return
     _SESSION.add(name)
     try:
-        done, _ = read()
-        target = file()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        new = target.with_name(f"{target.name}.{os.getpid()}.new")
-        new.write_text(json.dumps({"solved": sorted(done)}))
-        new.replace(target)
+        folder().mkdir(parents=True, exist_ok=True)
+        for each in _SESSION:
+            (folder() / each).touch()
     except OSError:  # a read-only home must not disturb a lesson: `read` tells when progress is asked for
         return
 
 
 def read() -> tuple[set[str], str]:
-    """Names of the solved exercises, this session's included, and a sentence on what is wrong with the file or ""."""
+    """Names of the solved exercises, this session's included, and a sentence on what is wrong with the folder or ""."""
     try:
-        stored = json.loads(file().read_text())["solved"]
-        found = {name for name in stored if isinstance(name, str)}
+        found = {path.name for path in folder().iterdir()}
     except FileNotFoundError:
         found = set()
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return set(_SESSION), f"{file()} cannot be read ({type(error).__name__}), so only this session counts."
+    except OSError as error:
+        return set(_SESSION), f"{folder()} cannot be read ({error.strerror}), so only this session counts."
     unkept = bool(_SESSION - found)
-    trouble = f"{file()} cannot be written, so what was solved in this session will be forgotten." if unkept else ""
+    trouble = f"{folder()} cannot be written, so what was solved in this session will be forgotten." if unkept else ""
     return found | _SESSION, trouble
 
 

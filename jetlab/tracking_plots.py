@@ -5,8 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 from numpy.typing import ArrayLike, NDArray
 
+from jetlab.angles import wrap
 from jetlab.plots import COLOURS, FONT, GREY, QCD
-from jetlab.tracking.detector import LAYERS, RADII, wrap
+from jetlab.tracking.detector import LAYERS, RADII
 from jetlab.tracking.hits import Hits
 
 MARKERS = "osD^v"

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jetlab import checkpoint, objectives
 from jetlab.config import RunConfig
+from jetlab.errors import counted
 from jetlab.events import BatchEnd, EpochEnd, Event, TrainBegin, TrainEnd
 from jetlab.parts import Data, TrainingError
 
@@ -47,7 +48,8 @@ class Watch:
         self.first_epoch, self.chosen_rate = 1, config.learning_rate
         self.keeper = checkpoint.Keeper(keep) if keep else None
         self.fingerprint = checkpoint.fingerprint(data) if keep else 0
-        self.reason, self.message = "finished", f"All {config.epochs} epochs are done"
+        self.reason = "finished"
+        self.message = "The only epoch is done" if config.epochs == 1 else f"All {config.epochs} epochs are done"
         self.began = time.perf_counter()
 
     def resume(self, kept: checkpoint.Checkpoint) -> None:
@@ -115,7 +117,8 @@ class Watch:
         rate = self.jets / self.training_seconds[-1]
         self.emit(EpochEnd(self.epoch, self.config.epochs, loss, val_loss, reported, seconds, rate))
         if self.config.patience and self.epoch - self.best_epoch >= self.config.patience:
-            self._halt("saturated", f"Saturated: no better validation loss in {self.config.patience} epochs")
+            waited = counted(self.config.patience, "epoch")
+            self._halt("saturated", f"Saturated: no better validation loss in {waited}")
 
     def end(self, where: str) -> TrainEnd:
         """Give the model the weights it shall keep and sum up."""

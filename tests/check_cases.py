@@ -1,4 +1,4 @@
-"""Right and typical wrong answers of the pre-exercises: name -> (data, right answer, wrong -> word of its hint)."""
+"""Right and typical wrong answers of all lessons but M1 and M2: name -> (data, right, wrong -> word of its hint)."""
 
 import numpy as np
 
@@ -13,6 +13,8 @@ JES = {
     "corrected": np.array([100.0, 300.0, 230.0]),
     "gen": np.array([100.0, 300.0, 200.0]),
 }
+
+EVENT = {"track": np.array([0, 0, 0, 1, 1]), "layer": np.array([0, 1, 2, 1, 2]), "event": np.zeros(5, int)}
 
 PRE = {
     "M0.01": ({}, "b", {"a": "right plot", "W": "one letter"}),
@@ -183,4 +185,14 @@ PRE = {
     "M6.05": ({}, -270, {270: "sign", 0: "solve it", -27: "solve it", 5: "argument is zero"}),
     "M6.06": ({}, "c", {"a": "sum to one", "b": "hardest pixel", "d": "by itself", "x": "one letter"}),
     "M6.07": ({}, "b", {"a": "pile-up", "c": "spectrum", "d": "error bars", "x": "one letter"}),
+    "M7.01": ({"radius": 2500.0}, 750.0, {2500 / 0.3: "other way round", 0.75: "GeV", 1.0: "0.3 times"}),
+    "M7.02": ({}, 6 / 9, {1.0: "one track only", 3 / 9: "more", 0.5: "hits that are counted", 0.1: "which of"}),
+    "M7.03": (EVENT, 0.6, {0.4: "what is lost", 0.97: "nearly", 0.2: "hits *in* layer 0", 0.9: "np.isin"}),
+    "M7.04": (
+        {"bins": 100, "tracks": 10},
+        1 - 0.99**9,
+        {0.99**9: "to be alone", 0.01: "one other", 0.5: "to the power"},
+    ),
+    "M7.05": ({}, "b", {"a": "parameters", "c": "place in phi", "x": "one letter"}),
+    "M7.06": ({}, "c", {"a": "Kalman", "b": "how many", 7: "one letter"}),
 }

@@ -1,4 +1,7 @@
-"""A tiny synthetic JetSample for tests: right in form (several jets per event, phi wrap, pT sums), wrong in physics."""
+"""Tiny synthetic samples for tests: right in form (several jets per event, phi wrap, pT sums), wrong in physics."""
+
+import struct
+from pathlib import Path
 
 import awkward as ak
 import numpy as np
@@ -108,3 +111,27 @@ def _tracks(jets: dict[str, np.ndarray], n_events: int, n_tracks: int, rng: np.r
     }
     specs = {**schema.EVENT, **schema.TRACK}
     return ak.zip({name: values.astype(specs[name].dtype) for name, values in numbers.items()}, depth_limit=1)
+
+
+#: Columns of the earliest tuples of CMS 2011 data, in their order, as letters of `struct`.
+EARLY_COLUMNS = {
+    **dict.fromkeys(("run", "lumi", "event", "njet_ak7"), "i"),
+    **dict.fromkeys((f"jet_{name}_ak7" for name in ("pt", "eta", "phi", "E", "area", "jes")), "d"),
+    **dict.fromkeys((f"ak7pfcand_{name}" for name in ("pt", "eta", "phi")), "d"),
+    **dict.fromkeys((f"ak7pfcand_{name}" for name in ("id", "charge", "ijet")), "i"),
+}
+
+
+def c2numpy_header(columns: dict[str, str], rows: int) -> bytes:
+    """Return how c2numpy begins a file: .npy version 1.0, filled up with blanks to 16 bytes, and no line end."""
+    names = ", ".join(f"('{name}', '{'<f8' if letter == 'd' else '<i4'}')" for name, letter in columns.items())
+    text = f"{{'descr': [{names}], 'fortran_order': False, 'shape': ({rows},), }}"
+    text += " " * (16 - (10 + len(text)) % 16)
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode("ascii")
+
+
+def write_c2numpy(path: Path, rows: list[dict[str, float]], columns: dict[str, str] = EARLY_COLUMNS) -> None:
+    """Write a file as c2numpy does, byte for byte, without numpy: a row for each candidate, its jet's columns too."""
+    form = "<" + "".join(columns.values())
+    packed = [struct.pack(form, *(row[name] for name in columns)) for row in rows]
+    path.write_bytes(c2numpy_header(columns, len(rows)) + b"".join(packed))

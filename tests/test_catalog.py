@@ -108,6 +108,12 @@ def test_a_wrong_checksum_leaves_nothing(server, tmp_path):
     assert files(tmp_path / "cache") == []
 
 
+def test_a_fault_in_a_download_is_not_called_a_wrong_checksum(server, tmp_path):
+    with pytest.raises(ValueError, match="sha257") as caught:
+        catalog.fetch(entry(server.url, "sha257:" + 64 * "0"), tmp_path / "cache")
+    assert not isinstance(caught.value, DataError)
+
+
 def test_a_cut_download_goes_on_where_it_was_cut(server, tmp_path):
     server.cut_after = 200_000
     with pytest.raises(DataError, match=r"cut after 0\.2 MB of data\.bin: run the same line again"):

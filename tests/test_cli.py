@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 import types
@@ -8,6 +9,8 @@ import pytest
 
 import jetlab
 from jetlab import cli, diagnosis
+from jetlab.errors import ArgumentError
+from jetlab.sample import DataError
 from jetlab.simulation import SimulationError
 
 COMMAND = ["simulate", "jets", "--jets", "100", "--output", "jets.root"]
@@ -20,7 +23,6 @@ def simulation(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., None]
     def replace(function: Callable[..., None]) -> None:
         module = types.ModuleType("jetlab.simulation")
         module.simulate_jets = function
-        module.SimulationError = SimulationError
         monkeypatch.setitem(sys.modules, "jetlab.simulation", module)
 
     return replace
@@ -53,13 +55,21 @@ def test_nonsense_is_refused(words: list[str], complaint: str, capsys: pytest.Ca
     assert complaint in capsys.readouterr().err
 
 
+FULL = OSError(errno.ENOSPC, "No space left on device", "jets.root")
+DENIED = PermissionError(errno.EACCES, "Permission denied", "/jets/jets.root")
+
+
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
-        (ValueError("jets.root is not ours"), 1, "jetlab: jets.root is not ours\n"),
-        (PermissionError(13, "Permission denied", "/jets"), 1, "jetlab: [Errno 13] Permission denied: '/jets'\n"),
-        (SimulationError("too few jets"), 1, "jetlab: too few jets\n"),
-        (KeyboardInterrupt(), 130, "jetlab: interrupted\n"),
+        (DataError("jets.root is not ours: take another."), 1, "jets.root is not ours: take another."),
+        (ArgumentError("events is 0; simulate at least 1."), 1, "events is 0; simulate at least 1."),
+        (SimulationError("too few jets"), 1, "too few jets"),
+        (FULL, 1, "jets.root: No space left on device; free some space, or write to another disk."),
+        (DENIED, 1, "/jets/jets.root: Permission denied; choose a place of your own, or change its permissions."),
+        (FileNotFoundError(2, "No such file", "a.npz"), 1, "a.npz: No such file; check the name and the folder."),
+        (OSError(errno.EIO, "I/O error", "a.npz"), 1, "a.npz: I/O error; check the name, the folder and the disk."),
+        (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )
 def test_failure_is_one_sentence(
@@ -70,7 +80,58 @@ def test_failure_is_one_sentence(
 
     simulation(fail)
     assert cli.main(COMMAND) == code
-    assert capsys.readouterr().err == message
+    assert capsys.readouterr().err == f"jetlab: {message}\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("operands could not be broadcast together"),
+        KeyError("jet_pt_ak7"),
+        MemoryError("Unable to allocate 7 GiB"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        OSError("Can't write data"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
+        ModuleNotFoundError("No module named 'jetlab.tpyo'", name="jetlab.tpyo"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_fault_keeps_its_traceback(error: Exception, simulation: Callable) -> None:
+    def fail(**options: object) -> None:
+        raise error
+
+    simulation(fail)
+    with pytest.raises(type(error)) as caught:
+        cli.main(COMMAND)
+    assert caught.value is error
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    output = tmp_path / "hits.csv"
+    assert cli.main(["simulate", "hits", "--events", "2", "--output", str(output)]) == 1
+    assert capsys.readouterr().err.startswith(f"jetlab: {output}: No space left on device; free some space")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_cannot_be_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert cli.main(["simulate", "hits", "--events", "2", "--output", str(tmp_path / "file" / "hits.csv")]) == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"jetlab: {tmp_path / 'file'}: ")
+    assert message.endswith("choose another name.\n")
+    assert message.count("\n") == 1
+
+
+def test_numbers_out_of_range_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["simulate", "hits", "--events", "2", "--multiplicity", "-1", "--output", str(tmp_path / "hits.csv")]
+    assert cli.main(words) == 1
+    assert capsys.readouterr().err == "jetlab: multiplicity is -1.0; allowed is a mean number from 0 to 100000.\n"
 
 
 def test_missing_pythia_names_the_extra(simulation: Callable, capsys: pytest.CaptureFixture[str]) -> None:
@@ -82,15 +143,6 @@ def test_missing_pythia_names_the_extra(simulation: Callable, capsys: pytest.Cap
     message = capsys.readouterr().err
     assert message.startswith("jetlab: pythia8mc is not installed")
     assert ".[simulation]" in message
-
-
-def test_a_programming_error_keeps_its_traceback(simulation: Callable) -> None:
-    def fail(**options: object) -> None:
-        raise ModuleNotFoundError("No module named 'jetlab.tpyo'", name="jetlab.tpyo")
-
-    simulation(fail)
-    with pytest.raises(ModuleNotFoundError, match="tpyo"):
-        cli.main(COMMAND)
 
 
 @pytest.mark.parametrize(("well", "code"), [(True, 0), (False, 1)])

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from jetlab import comparison, comparison_plots, metrics, plots
 from jetlab.metrics import Estimate
@@ -108,12 +109,52 @@ def test_rank_correlation_looks_at_the_order_alone():
     score, other = rng.random((2, 500))
     matrix = comparison.correlation({"a": score, "cubed": score**3, "turned": -score, "other": other + score})
     assert matrix[:3, :3] == pytest.approx(np.array([[1, 1, -1], [1, 1, -1], [-1, -1, 1]]))
-    ranks = [np.argsort(np.argsort(values)) for values in (score, other + score)]
-    assert matrix[0, 3] == pytest.approx(np.corrcoef(ranks)[0, 1])
+    assert matrix[0, 3] == pytest.approx(scipy.stats.spearmanr(score, other + score).statistic)
     # Jets of weight zero do not count.
     weight = np.where(np.arange(500) < 250, 1.0, 0.0)
     turned = np.where(weight > 0, score, -score)
-    assert comparison.correlation({"a": score, "b": turned}, weight)[0, 1] > 0.8
+    assert comparison.correlation({"a": score, "b": turned}, weight)[0, 1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 2])
+def test_jets_of_equal_score_share_their_rank(decimals):
+    rng = np.random.default_rng(3)
+    scores = rng.random((3, 400))
+    scores = {"a": scores[0].round(decimals), "b": (scores[0] + scores[1]).round(decimals), "c": scores[2].round()}
+    matrix = comparison.correlation(scores)
+    assert matrix == pytest.approx(scipy.stats.spearmanr(np.array(list(scores.values())), axis=1).statistic)
+    mixed = rng.permutation(400)
+    in_another_order = comparison.correlation({name: score[mixed] for name, score in scores.items()})
+    assert in_another_order == pytest.approx(matrix), "the order of the jets in the file says nothing"
+
+
+def test_independent_cuts_are_not_correlated():
+    passes = np.random.default_rng(4).integers(0, 2, (2, 10_000))
+    assert abs(comparison.correlation({"a": passes[0], "b": passes[1]})[0, 1]) < 4 / np.sqrt(10_000)
+
+
+def test_whole_weights_of_ranks_count_like_copies():
+    rng = np.random.default_rng(5)
+    scores, times = rng.random((2, 300)).round(1), rng.integers(0, 4, 300)
+    copied = scipy.stats.spearmanr(*np.repeat(scores, times, axis=1)).statistic
+    assert comparison.correlation({"a": scores[0], "b": scores[1]}, times)[0, 1] == pytest.approx(copied)
+
+
+@pytest.mark.parametrize(
+    ("scores", "weight", "message"),
+    [
+        ([1.0, 1.0, 1.0], None, "'flat' gives all jets the same score: .* not defined; leave it out"),
+        ([1.0, 1.0, 2.0], [1.0, 1.0, 0.0], "'flat' gives all jets the same score"),
+        ([1.0, np.nan, 2.0], None, "'flat' has scores that are not finite"),
+        ([1.0, 2.0], None, "'flat' has scores of shape"),
+        ([1.0, 2.0, 3.0], [1.0, -1.0, 1.0], "not negative"),
+        ([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], "all zero"),
+        ([1.0, 2.0, 3.0], [1.0], "one per jet"),
+    ],
+)
+def test_a_correlation_that_is_not_defined_says_why(scores, weight, message):
+    with pytest.raises(comparison.ComparisonError, match=message):
+        comparison.correlation({"good": [1.0, 2.0, 3.0], "flat": scores}, weight)
 
 
 def test_efficiency_per_bin_is_weighted_and_empty_bins_stay_empty():

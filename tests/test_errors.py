@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jetlab
+from jetlab import errors
 from jetlab.errors import JetlabError
 
-#: Raised for Python's own protocols or for faults that no user can mend, so not meant to be read by one.
+#: Raised for Python's own protocols or for faults that no user can repair, so not meant to be read by one.
 FAULTS = {"AttributeError", "argparse.ArgumentTypeError", "RuntimeError"}
 
 
@@ -45,3 +46,18 @@ def test_every_error_that_jetlab_raises_is_a_jetlab_error_or_a_fault() -> None:
             if name.endswith("Error") and name not in FAULTS and hasattr(builtins, name):
                 strangers.append(f"{path.name}: {name}")
     assert strangers == []
+
+
+def test_things_are_counted_in_the_singular_and_in_the_plural() -> None:
+    counted = [errors.counted(number, "jet") for number in (0, 1, 2, 12_000)]
+    assert counted == ["0 jets", "1 jet", "2 jets", "12,000 jets"]
+
+
+def test_a_full_memory_is_told_with_what_to_do() -> None:
+    told = errors.memory_full(MemoryError("Unable to allocate 7 GiB"), "take fewer jets")
+    assert isinstance(told, JetlabError)
+    assert isinstance(told, MemoryError)
+    assert str(told) == (
+        "The memory is full (Unable to allocate 7 GiB): take fewer jets, and shut down kernels that you do not need."
+    )
+    assert str(errors.memory_full(MemoryError(), "take fewer jets")).startswith("The memory is full: take fewer jets, ")

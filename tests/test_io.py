@@ -9,7 +9,7 @@ import uproot
 
 from jetlab import io, jets, schema
 from jetlab.sample import JetSample, group, look_up
-from tests.samples import make_sample
+from tests.samples import EARLY_COLUMNS, c2numpy_header, make_sample, write_c2numpy
 
 REAL = "cms2011_run2011A_params0.npy"
 
@@ -177,6 +177,60 @@ def test_npy_jets_are_told_apart_by_run_and_lumi(sample, tmp_path):
     assert naive < len(sample) == len(io.read_npy(tmp_path / "jets.npy"))
 
 
+def early_rows(lumi: int, event: int, ijet: int, *candidates: tuple[float, float, float, int]) -> list[dict]:
+    """Rows of one jet in the earliest format, of candidates (pt, eta, phi, id)."""
+    pt, _, phi, _ = np.array(candidates).T
+    jet = {
+        **{"run": 160578, "lumi": lumi, "event": event, "njet_ak7": 2, "ak7pfcand_ijet": ijet},
+        **{"jet_pt_ak7": 1.25 * np.hypot(np.sum(pt * np.cos(phi)), np.sum(pt * np.sin(phi))), "jet_jes_ak7": 1.25},
+        **{"jet_eta_ak7": 0.5, "jet_phi_ak7": 3.1, "jet_E_ak7": 500.0, "jet_area_ak7": 1.5, "jet_ncand_ak7": len(pt)},
+    }
+    names = ("ak7pfcand_pt", "ak7pfcand_eta", "ak7pfcand_phi", "ak7pfcand_id")
+    return [
+        jet | dict(zip(names, one, strict=True)) | {"ak7pfcand_charge": 1 if one[3] == 211 else 0} for one in candidates
+    ]
+
+
+#: Four jets: the same event number in two lumi sections, two jets in one event; the second and fourth cross phi = pi.
+EARLY = [
+    early_rows(7, 11, 0, (80.0, 0.4, 1.0, 211), (40.0, 0.6, 1.1, 22), (2.5, 0.1, 0.9, 130)),
+    early_rows(7, 11, 1, (90.0, -0.4, 3.1, 211), (30.0, -0.6, -3.1, 22)),
+    early_rows(8, 11, 0, (120.0, 1.4, -2.0, 22)),
+    early_rows(8, 12, 0, (70.0, 0.0, -3.0, 211), (60.0, 0.1, 3.0, 211)),
+]
+
+
+def test_c2numpy_files_of_the_earliest_columns_are_read_as_one_stream(tmp_path):
+    rows = [row for jet in EARLY for row in jet]
+    write_c2numpy(tmp_path / "a.npy", rows[:4])
+    write_c2numpy(tmp_path / "b.npy", rows[4:])
+    read = io.read([tmp_path / "a.npy", tmp_path / "b.npy"])
+    assert ak.num(read["ak7pfcand_pt"]).tolist() == [3, 2, 1, 2], "the second jet begins in one file, ends in the other"
+    assert [read[name].tolist() for name in ("lumi", "event", "ijet")] == [[7, 7, 8, 8], [11, 11, 11, 12], [0, 1, 0, 0]]
+    assert read["ak7pfcand_id"].tolist() == [[row["ak7pfcand_id"] for row in jet] for jet in EARLY]
+    assert read["jet_pt_ak7"].dtype == np.float32
+    pt, phi = read["ak7pfcand_pt"], read["ak7pfcand_phi"]
+    summed = np.hypot(ak.sum(pt * np.cos(phi), axis=1), ak.sum(pt * np.sin(phi), axis=1))
+    np.testing.assert_allclose(summed * read["jet_jes_ak7"], read["jet_pt_ak7"], rtol=1e-6)
+    with pytest.raises(io.MissingColumnError, match=r"a\.npy, b\.npy has no column 'jet_msd_ak7'"):
+        read["jet_msd_ak7"]
+
+
+def test_a_jet_cut_by_the_end_of_a_c2numpy_file_is_seen_where_its_candidates_are_counted(tmp_path):
+    rows = [row for jet in EARLY for row in jet][:-1]
+    write_c2numpy(tmp_path / "early.npy", rows)
+    assert ak.num(io.read(tmp_path / "early.npy")["ak7pfcand_pt"]).tolist() == [3, 2, 1, 1]
+    write_c2numpy(tmp_path / "later.npy", rows, EARLY_COLUMNS | {"jet_ncand_ak7": "i"})
+    later = io.read(tmp_path / "later.npy")
+    assert ak.num(later["ak7pfcand_pt"]).tolist() == [3, 2, 1]
+    assert later.provenance["dropped"].startswith("1 of the jets")
+
+
+def test_our_c2numpy_files_begin_as_the_real_one(real_data):
+    header = c2numpy_header(EARLY_COLUMNS, 10_000)
+    assert (real_data / REAL).read_bytes()[: len(header)] == header
+
+
 def test_real_file_keeps_its_invariants(real_data, tmp_path):
     real = io.read_npy(real_data / REAL)
     assert len(real) == 322
@@ -210,7 +264,7 @@ def test_sample_is_picked_from_by_mask_positions_and_slice(sample):
     assert len(sample[2:5]) == 3
     assert len(sample[[]]) == 0
     assert sample[2:5].tracks is sample.tracks
-    with pytest.raises(IndexError, match="The mask has 2 entries"):
+    with pytest.raises(IndexError, match="The mask has length 2, but the sample has"):
         sample[np.array([True, False])]
     with pytest.raises(IndexError, match=r"sample\[5:6\]"):
         sample[5]

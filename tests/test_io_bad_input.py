@@ -7,6 +7,7 @@ import pytest
 import uproot
 
 from jetlab import io
+from jetlab.errors import JetlabError, MemoryFullError
 from jetlab.sample import JetSample
 from tests.samples import make_sample
 from tests.test_io import rewrite, rows
@@ -72,6 +73,89 @@ def test_truncated(good, tmp_path, name, kept):
     content = (good / name).read_bytes()
     (tmp_path / name).write_bytes(content[: int(len(content) * kept)])
     refused(tmp_path / name, "damaged", "again")
+
+
+@pytest.mark.parametrize("name", ["jets.root", "jets.h5", "jets.npy"])
+def test_a_file_too_large_for_the_memory_is_not_called_damaged(good, name, monkeypatch):
+    def exhausted(*_, **__):
+        raise MemoryError("Unable to allocate 7.5 GiB")
+
+    # While the file is read, and when its jets are put together.
+    for place in ("jetlab.io.checks.column", "jetlab.io.checks.whole_jets"):
+        with monkeypatch.context() as patched:
+            patched.setattr(place, exhausted)
+            with pytest.raises(MemoryFullError, match=rf"Unable to allocate 7\.5 GiB.*fewer jets.*{name}.*kernels"):
+                io.read(good / name)
+
+
+def test_memory_that_cannot_be_had_is_told_for_several_files(good, monkeypatch):
+    def exhausted(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("jetlab.io.npy.np.concatenate", exhausted)
+    with pytest.raises(JetlabError, match=r"The memory is full: take fewer jets, .*jets\.npy holds"):
+        io.read_npy([good / "jets.npy"])
+
+
+def test_a_column_of_absurd_length_does_not_fit_into_the_memory(good, tmp_path):
+    (tmp_path / "jets.h5").write_bytes((good / "jets.h5").read_bytes())
+    with h5py.File(tmp_path / "jets.h5", "a") as file:
+        del file["jets/met"]
+        file["jets"].create_dataset("met", shape=(10**15,), dtype="f8", chunks=(1000,))
+    with pytest.raises(MemoryFullError, match=r"Unable to allocate .*jets\.h5"):
+        io.read(tmp_path / "jets.h5")
+
+
+@pytest.mark.parametrize(
+    ("name", "removed", "fault"),
+    [
+        ("jets.root", "jetlab.io.checks.native", AttributeError),
+        ("jets.h5", "jetlab.io.checks.native", AttributeError),
+        ("jets.npy", "jetlab.io.npy.np", NameError),
+    ],
+)
+def test_a_fault_of_jetlab_is_not_blamed_on_the_file(good, name, removed, fault, monkeypatch):
+    monkeypatch.delattr(removed)
+    with pytest.raises(fault, match=removed.rpartition(".")[2]):
+        io.read(good / name)
+
+
+@pytest.mark.parametrize("error", [AttributeError("no such member"), KeyError("fBits"), OSError(5, "I/O error")])
+def test_what_a_library_stumbles_over_is_a_damaged_file(good, error, monkeypatch):
+    def stumble(*_, **__):
+        raise error
+
+    monkeypatch.setattr(uproot, "open", stumble)
+    refused(good / "jets.root", "damaged", type(error).__name__)
+
+
+def test_an_absent_package_is_not_a_damaged_file(good, monkeypatch):
+    def absent(*_, **__):
+        raise ModuleNotFoundError("install the 'lz4' package", name="lz4")
+
+    monkeypatch.setattr(uproot, "open", absent)
+    with pytest.raises(ModuleNotFoundError, match="install the 'lz4'"):
+        io.read(good / "jets.root")
+
+
+@pytest.mark.parametrize("name", ["jets.root", "jets.h5", "jets.npy"])
+def test_a_file_of_somebody_else(good, name, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    refused(good / name, "may not be read by you", "permissions")
+
+
+@pytest.mark.parametrize(("text", "word"), [("[1, 2]", "is a list"), ("{", "no JSON"), ("", "no JSON")])
+def test_a_provenance_of_another_kind(good, tmp_path, text, word):
+    (tmp_path / "jets.h5").write_bytes((good / "jets.h5").read_bytes())
+    with h5py.File(tmp_path / "jets.h5", "a") as file:
+        file.attrs["provenance"] = text
+    refused(tmp_path / "jets.h5", word, "again")
+    with uproot.open(good / "jets.root") as old, uproot.recreate(tmp_path / "jets.root") as new:
+        for tree in ("events", "jets", "pfcands"):
+            columns = old[tree].arrays(library="np")
+            new.mktree(tree, {name: values.dtype for name, values in columns.items()}).extend(columns)
+        new["provenance"] = text
+    refused(tmp_path / "jets.root", word, "again")
 
 
 @pytest.mark.parametrize("name", ["jets.root", "jets.h5"])
@@ -239,7 +323,7 @@ def test_jet_without_candidates(good, tmp_path):
 
     rewrite(good / "jets.root", tmp_path / "jets.root", strip)
     called = f"1:{first['lumi']}:{first['event']} no. {first['ijet']}"
-    refused(tmp_path / "jets.root", "1 jets have no candidates", called, "drop them")
+    refused(tmp_path / "jets.root", "no candidates in 1 of", "jets, first in jet", called, "drop such jets")
 
 
 def test_root_trees_that_do_not_fit_together(good, tmp_path):
@@ -323,7 +407,7 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(good, sample, tmp_pat
     bad = {
         "'jet_pt_ak7' is NaN": with_column(sample, "jet_pt_ak7", nan),
         "holds no jets": sample[:0],
-        "have no candidates": with_column(sample, "ak7pfcand_pt", empty),
+        f"no candidates in {len(sample)} of {len(sample)} jets": with_column(sample, "ak7pfcand_pt", empty),
         "holds .*, not one number per row": with_column(sample, "remark", ["good"] * len(sample)),
         r"type \?int64": with_column(sample, "maybe", ak.Array([None, *range(1, len(sample))])),
         "are there more than once": sample[[0, 0]],
@@ -349,7 +433,7 @@ def test_write_that_breaks_halfway_leaves_the_old_file_and_nothing_else(good, sa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("jetlab.io.root.json.dumps" if name == "jets.root" else "jetlab.io.hdf5._write_jagged", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match=f"No space left on device.*{name}"):
         WRITERS[name](sample, tmp_path / name)
     assert (tmp_path / name).read_bytes() == old
     assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -266,5 +266,5 @@ def test_split_by_seed_and_fractions():
     for wrong in ((0.5, 0.6), (1.2, -0.2), (1.0, 0.0)):
         with pytest.raises(ValueError, match="must be above 0 and sum to 1"):
             jets.split(events, wrong)
-    with pytest.raises(ValueError, match="2 events are too few"):
+    with pytest.raises(ValueError, match="2 events cannot be dealt out"):
         jets.split(np.array([0, 0, 1]))

@@ -115,6 +115,18 @@ def test_bins_of_few_jets_stay_empty():
     assert response.binned(gaussian(110), by, (0, 1, 2), minimum=10).worst.value > 0
 
 
+def test_jets_without_weight_count_nowhere():
+    values, by = gaussian(300), np.repeat([0.5, 1.5, 2.5], 100)
+    weight = np.repeat([1.0, 0.0, 1.0], 100)
+    weight[200:298] = 0
+    result = response.binned(values, by, (0, 1, 2, 3), weight, minimum=3)
+    assert result.jets.tolist() == [100, 0, 2]
+    assert np.isfinite(result.closure).tolist() == [True, False, False]
+    assert response.closure(values, weight) == response.closure(values, np.where(weight > 0, 1.0, 0.0))
+    few = np.r_[values[:2], values[:50]]
+    assert np.isfinite(response.closure(few, np.repeat([1.0, 0.0], [2, 50])).error)
+
+
 def test_the_same_seed_gives_the_same_errors():
     values = gaussian(1000)
     assert response.closure(values, seed=4) == response.closure(values, seed=4)
@@ -131,12 +143,28 @@ def test_the_same_seed_gives_the_same_errors():
         (lambda: response.closure([1.0]), "at least 2"),
         (lambda: response.closure([1.0, np.inf]), "not finite"),
         (lambda: response.closure([1.0, 1.1], [1.0, -1.0]), "negative"),
-        (lambda: response.closure([1.0, 1.1], [0.0, 0.0]), "all zero"),
+        (lambda: response.closure([1.0, 1.1], [0.0, 0.0]), "weight above zero, not 0"),
+        (lambda: response.closure([1.0, 1.1], [1.0, 0.0]), "at least 2 jets with a weight above zero, not 1"),
+        (lambda: response.closure([1.0, 1.1], [1.0, np.nan]), "finite"),
+        (lambda: response.closure([1.0, 1.1], [1.0, np.inf]), "finite"),
+        (lambda: response.closure([]), "at least 2"),
+        (lambda: response.closure([[1.0, 1.1]]), "one per jet"),
+        (lambda: response.resolution([0.0, 0.0, 0.0]), "median response is zero"),
+        (lambda: response.response([100.0, 100.0], [100.0, 0.0]), "above zero"),
+        (lambda: response.gain([1.0], [1.0]), "at least 2"),
+        (lambda: response.gain([0.9, 1.1], [1.0, 1.0]), "no width"),
+        (lambda: response.gain([0.9, 1.1], [0.8, 1.2]), "no width"),
         (lambda: response.closure([1.0, 1.1], [1.0]), "one per jet"),
         (lambda: response.resolution([1.0, 1.1], replicas=1), "at least 2"),
         (lambda: response.gain([1.0, 1.1], [1.0]), "same jets"),
         (lambda: response.binned([1.0, 1.1], [1.0], (0, 1)), "one per jet"),
         (lambda: response.binned([1.0], [1.0], (0, 0)), "rise"),
+        (lambda: response.binned([1.0], [1.0], (0, np.nan)), "rise"),
+        (lambda: response.binned([1.0, 1.1], [1.0, 1.0], (0, 2), [1.0]), "one per jet"),
+        (lambda: response.binned([1.0, 1.1], [1.0, 1.0], (0, 2), [1.0, -1.0]), "negative"),
+        (lambda: response.binned([1.0, np.nan], [1.0, 5.0], (0, 2)), "not finite"),
+        (lambda: response.binned([1.0, 1.1], [1.0, np.nan], (0, 2)), "not finite"),
+        (lambda: response.binned([], [], (0, 2)).worst, "No bin"),
         (lambda: response.binned([1.0], [1.0], (0, 1)).worst, "No bin"),
     ],
 )

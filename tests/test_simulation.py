@@ -1,10 +1,13 @@
 """The simulation against closed forms, literal implementations and itself."""
 
+import os
+import zipfile
+
 import awkward as ak
 import numpy as np
 import pytest
 
-from jetlab import io
+from jetlab import cli, io
 
 pytest.importorskip("pythia8mc", reason="the simulation extra is not installed")
 pytest.importorskip("fastjet", reason="the simulation extra is not installed")
@@ -299,3 +302,47 @@ def test_impossible_runs_are_refused(tmp_path, jets, workers):
     with pytest.raises(SimulationError, match=r"--(jets|workers)"):
         simulate_jets(jets, seed=1, workers=workers, output=tmp_path / "jets.root")
     assert list(tmp_path.iterdir()) == []
+
+
+def command(output):
+    return ["simulate", "jets", "--jets", "24", "--seed", "5", "--workers", "1", "--output", str(output)]
+
+
+def test_a_file_that_a_worker_cannot_read_is_named_in_one_sentence(small, tmp_path, capsys):
+    pool = tmp_path / "jets.root.parts" / "pile-up.npz"
+    pool.mkdir(parents=True)
+    assert cli.main(command(tmp_path / "jets.root")) == 1
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith(f"jetlab: {pool}: Is a directory; ")
+
+
+def test_a_fault_in_a_worker_keeps_its_traceback(small, tmp_path):
+    (tmp_path / "jets.root.parts").mkdir()
+    np.savez(tmp_path / "jets.root.parts" / "pile-up.npz", nonsense=np.ones(3))
+    with pytest.raises(TypeError, match="nonsense") as caught:
+        cli.main(command(tmp_path / "jets.root"))
+    assert "in _pool" in str(caught.value.__cause__), "where it was raised in the worker"
+
+
+class Ends:
+    """What ends the process in which it is unpickled, as the kernel does when the memory is full."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_worker_that_is_killed_is_told_in_one_sentence(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(production, "seed_of", lambda *_: Ends())
+    with pytest.raises(SimulationError, match="A worker was killed") as caught:
+        simulate_jets(24, seed=5, workers=1, output=tmp_path / "jets.root")
+    assert "the same command again with fewer --workers, which goes on where this one stopped" in str(caught.value)
+
+
+def test_a_worker_without_memory_is_told_in_one_sentence(small, tmp_path, capsys):
+    (tmp_path / "jets.root.parts").mkdir()
+    with zipfile.ZipFile(tmp_path / "jets.root.parts" / "pile-up.npz", "w") as pool, pool.open("pt.npy", "w") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": (10**16,)})
+    assert cli.main(command(tmp_path / "jets.root")) == 1
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith("jetlab: The memory is full (Unable to allocate")
+    assert "the same command again with fewer --workers" in message

@@ -1,6 +1,7 @@
 """Progress is kept on this machine, counts own answers only, and never disturbs a lesson."""
 
-import json
+import subprocess
+import sys
 import types
 from pathlib import Path
 
@@ -10,15 +11,19 @@ from jetlab import check, solved
 
 
 @pytest.fixture(autouse=True)
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(solved, "_SESSION", set())
-    monkeypatch.setenv("JETLAB_PROGRESS", str(tmp_path / "kept" / "progress.json"))
-    return tmp_path / "kept" / "progress.json"
+    monkeypatch.setenv("JETLAB_PROGRESS", str(tmp_path / "kept" / "progress"))
+    return tmp_path / "kept" / "progress"
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a fresh kernel."""
     monkeypatch.setattr(solved, "_SESSION", set())
+
+
+def kept(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
@@ -27,71 +32,99 @@ def said(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     return {line[:2]: line for line in capsys.readouterr().out.splitlines()}
 
 
-def test_right_answers_are_kept_for_the_next_kernel(capsys, monkeypatch, file) -> None:
+def test_right_answers_are_kept_for_the_next_kernel(capsys, monkeypatch, folder) -> None:
     check.exercise("P2.02", 0.25)
     check.exercise("P2.05", 1024)
     check.exercise("P2.06", ...)
     forget(monkeypatch)
     check.exercise("M1.05", "b")
     lines = said(capsys)
-    assert json.loads(file.read_text()) == {"solved": ["M1.05", "P2.02"]}
+    assert kept(folder) == ["M1.05", "P2.02"]
     assert "○●○○○○○○" in lines["P2"]
     assert lines["P2"].endswith("1 of 8")
     assert lines["M1"].endswith("1 of 5")
     assert list(lines)[:5] == ["M0", "P1", "P2", "P3", "M1"]
-    assert [path.name for path in file.parent.iterdir()] == ["progress.json"]
 
 
-def test_a_whole_lesson_gets_its_badge(capsys, file) -> None:
-    file.parent.mkdir()
-    file.write_text(json.dumps({"solved": [f"P1.{number:02d}" for number in range(1, 9)]}))
+def test_two_notebooks_at_a_time_keep_what_both_solved(folder) -> None:
+    """Each waits until all are there, so that they write at the same time."""
+    code = """
+import sys
+from jetlab import solved
+print("here", flush=True)
+sys.stdin.readline()
+for number in range(30):
+    solved.record(f"{sys.argv[1]}.{number:02d}")
+"""
+    notebooks = [
+        subprocess.Popen([sys.executable, "-c", code, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for name in "ABCD"
+    ]
+    for notebook in notebooks:
+        assert notebook.stdout.readline() == "here\n"
+    for notebook in notebooks:
+        notebook.stdin.write("go\n")
+        notebook.stdin.flush()
+    assert [notebook.communicate()[0] for notebook in notebooks] == [""] * 4
+    assert kept(folder) == [f"{name}.{number:02d}" for name in "ABCD" for number in range(30)]
+
+
+def test_a_whole_lesson_gets_its_badge(capsys, folder) -> None:
+    folder.mkdir(parents=True)
+    for number in range(1, 9):
+        (folder / f"P1.{number:02d}").touch()
     lines = said(capsys)
     assert lines["P1"].startswith("P1 ★ ●●●●●●●●")
     assert "★" not in lines["P2"]
 
 
-def test_running_a_folded_solution_does_not_count(capsys, monkeypatch, file) -> None:
+def test_running_a_folded_solution_does_not_count(capsys, monkeypatch, folder) -> None:
     tags: list[str] = ["solution"]
     shell = types.SimpleNamespace(get_parent=lambda: {"metadata": {"tags": tags}})
     monkeypatch.setattr("IPython.get_ipython", lambda: shell)
     check.exercise("P2.02", 0.25)
     assert "right!" in capsys.readouterr().out
-    assert not file.exists()
+    assert not folder.exists()
     tags.clear()
     check.exercise("P2.02", 0.25)
-    assert file.exists()
+    assert kept(folder) == ["P2.02"]
 
 
-@pytest.mark.parametrize("content", ["", "[1, 2]", '{"solved": 3}', "\udcff"])
-def test_a_broken_file_is_told_and_does_no_harm(content, capsys, file) -> None:
-    file.parent.mkdir()
-    file.write_bytes(content.encode("utf-8", "surrogateescape"))
-    assert "cannot be read" in list(said(capsys).values())[-1]
+def test_strange_files_are_no_exercises(capsys, folder) -> None:
+    folder.mkdir(parents=True)
+    (folder / ".DS_Store").write_bytes(b"\xff")
+    (folder / "P2.99").mkdir()
     check.exercise("P2.02", 0.25)
     assert said(capsys)["P2"].endswith("1 of 8")
-    assert json.loads(file.read_text()) == {"solved": ["P2.02"]}
 
 
-def test_where_nothing_can_be_written_the_session_still_counts(capsys, monkeypatch, tmp_path) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("JETLAB_PROGRESS", str(tmp_path / "file" / "progress.json"))
+def test_a_file_in_the_place_of_the_folder_does_no_harm(capsys, folder) -> None:
+    folder.parent.mkdir()
+    folder.write_text("")
     check.exercise("P2.02", 0.25)
     assert capsys.readouterr().out == "P2.02: right!\n"
     lines = said(capsys)
     assert lines["P2"].endswith("1 of 8")
-    assert "only this session counts" in list(lines.values())[-1]
+    assert f"{folder} cannot be read (Not a directory), so only this session counts." in lines.values()
 
 
-def test_a_folder_that_takes_nothing_is_told(capsys, monkeypatch) -> None:
-    def refuse(path: Path, text: str) -> None:
+@pytest.mark.parametrize("method", ["mkdir", "touch"])
+def test_where_nothing_can_be_written_the_session_still_counts(capsys, monkeypatch, folder, method) -> None:
+    def refuse(path: Path, **_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "write_text", refuse)
-    check.exercise("P2.02", 0.25)
-    assert "cannot be written" in list(said(capsys).values())[-1]
+    with monkeypatch.context() as readonly:
+        readonly.setattr(Path, method, refuse)
+        check.exercise("P2.02", 0.25)
+    assert capsys.readouterr().out == "P2.02: right!\n"
+    lines = said(capsys)
+    assert lines["P2"].endswith("1 of 8")
+    assert "cannot be written" in list(lines.values())[-1]
+    check.exercise("M1.05", "b")
+    assert kept(folder) == ["M1.05", "P2.02"], "what could not be kept before is kept now"
 
 
 def test_the_usual_place_is_the_users_cache(monkeypatch) -> None:
     monkeypatch.delenv("JETLAB_PROGRESS")
-    assert solved.file().name == "progress.json"
-    assert "jetlab" in str(solved.file().parent)
+    assert solved.folder().name == "progress"
+    assert "jetlab" in str(solved.folder().parent)

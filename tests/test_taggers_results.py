@@ -1,4 +1,7 @@
-"""The committed table of taggers has the form that M5 reads, and holds together."""
+"""The committed results of benchmarks/taggers.py have the form that M5 prints, and bear out what is said of them.
+
+No code is tested here: a test fails when results are committed that lack something or that the words no longer fit.
+"""
 
 import json
 from pathlib import Path
@@ -23,8 +26,7 @@ def rows(found: dict) -> dict[str, dict]:
     return {row["tagger"]: row for row in found["rows"]}
 
 
-def test_the_lesson_reads_what_the_benchmark_wrote(found: dict) -> None:
-    assert comparison.published() == found
+def test_the_lesson_can_print_what_the_benchmark_wrote(found: dict) -> None:
     assert len(comparison.text(found["rows"]).splitlines()) == 1 + len(found["rows"])
 
 
@@ -68,7 +70,7 @@ def test_gains_over_the_bdt_are_those_of_the_rows(found: dict, rows: dict[str, d
         assert 0 < gain["auc_err"] < rows[tagger]["auc_err"] + rows["bdt"]["auc_err"]
 
 
-def test_images_are_made_five_times_faster_than_by_energyflow(repository: Path) -> None:
+def test_images_were_made_five_times_faster_than_by_energyflow(repository: Path) -> None:
     row = json.loads((repository / "benchmarks" / "results" / "images.json").read_text())["rows"][0]
     assert row["ratio_to_energyflow"] >= 5
     assert row["largest_difference_of_average"] < 0.02 * row["largest_pixel_of_average"]

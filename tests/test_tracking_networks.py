@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from jetlab import tracking
+from jetlab.angles import wrap
 from jetlab.backend import load_keras
 from jetlab.tracking import residual, steps
-from jetlab.tracking.detector import LAYERS, RADII, wrap
+from jetlab.tracking.detector import LAYERS, RADII
 from jetlab.tracking.hits import Hits
 from jetlab.tracking.network import Network, Settings, build, phi_bin, pictures, targets, train
 from jetlab.tracking.residual import ResidualNetwork, ResidualSettings, train_residual

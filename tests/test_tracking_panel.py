@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from jetlab import check, plots, tracking, tracking_panel, tracking_plots, worker
+from jetlab import plots, tracking, tracking_panel, tracking_plots, worker
 from jetlab.tracking_panel import TrackingPanel
 
 
@@ -79,30 +79,3 @@ def test_pictures_show_each_track_and_each_mistake() -> None:
     assert len(fig.axes[1].lines) == 4 * len(np.unique(event.track[event.track >= 0])) + 1
     assert len(fig.axes[2].lines[0].get_xdata()) == 9
     assert plots.png(fig).startswith(b"\x89PNG")
-
-
-EVENT = {"track": np.array([0, 0, 0, 1, 1]), "layer": np.array([0, 1, 2, 1, 2]), "event": np.zeros(5, int)}
-
-
-@pytest.mark.parametrize(
-    ("name", "data", "right", "wrong"),
-    [
-        ("M7.01", {"radius": 2500.0}, 750.0, {2500 / 0.3: "other way round", 0.75: "GeV", 1.0: "0.3 times"}),
-        ("M7.02", {}, 6 / 9, {1.0: "one track only", 3 / 9: "more", 0.5: "hits that are counted", 0.1: "which of"}),
-        ("M7.03", EVENT, 0.6, {0.4: "what is lost", 0.97: "nearly", 0.2: "hits \\*in\\* layer 0", 0.9: "np.isin"}),
-        (
-            "M7.04",
-            {"bins": 100, "tracks": 10},
-            1 - 0.99**9,
-            {0.99**9: "to be alone", 0.01: "one other", 0.5: "to the power"},
-        ),
-        ("M7.05", {}, "b", {"a": "parameters", "c": "place in phi", "x": "one letter"}),
-        ("M7.06", {}, "c", {"a": "Kalman", "b": "how many", 7: "one letter"}),
-    ],
-)
-def test_exercises_of_m7(name: str, data: dict, right, wrong: dict) -> None:
-    assert check.verdict(name, ..., **data).startswith(check.NOT_ANSWERED)
-    assert check.verdict(name, right, **data) == "right!"
-    for answer, hint in wrong.items():
-        assert hint.replace("\\", "") in check.verdict(name, answer, **data)
-    assert "of another kind" in check.verdict(name, [1, 2], **data) or name in ("M7.05", "M7.06")

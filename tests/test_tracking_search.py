@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from jetlab import tracking
+from jetlab.angles import wrap
 from jetlab.tracking import search
-from jetlab.tracking.detector import LAYERS, wrap
+from jetlab.tracking.detector import LAYERS
 from jetlab.tracking.extrapolation import Extrapolation
 from jetlab.tracking.hits import Hits
 from jetlab.tracking.road import Kalman

@@ -199,6 +199,13 @@ def overfitting():
     return Data(x[:100], np.arange(100) % 2, None, x[100:], np.arange(100) % 2, None)
 
 
+def test_messages_count_one_epoch_in_the_singular():
+    once = dataclasses.replace(SMALL, epochs=1)
+    assert training.run(once, data(60, 60)).message.startswith("The only epoch is done; ")
+    config = RunConfig(layers=1, nodes=64, batch_size=20, epochs=60, patience=1, learning_rate=0.01)
+    assert training.run(config, overfitting()).message.startswith("Saturated: no better validation loss in 1 epoch; ")
+
+
 def test_saturation_stops_and_restores_the_best_weights():
     part = overfitting()
     config = RunConfig(layers=1, nodes=64, batch_size=20, epochs=60, patience=3, learning_rate=0.01)

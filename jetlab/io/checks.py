@@ -1,29 +1,37 @@
 """What every reader and writer must make sure of, said once: files, columns, whole jets, all-or-nothing writing."""
 
+import functools
+import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import awkward as ak
 import numpy as np
 
 from jetlab import schema
+from jetlab.errors import counted, memory_full
 from jetlab.sample import DataError, JetSample, group
 
 IJET = schema.CANDIDATE["ak7pfcand_ijet"]
 COLUMNS = {**schema.TUPLE, **schema.TRACK, "ijet": IJET}
 NOT_STORED = ("units", "schema_version")
 
+Read = TypeVar("Read", bound=Callable[..., Any])
+
 
 def existing(path: str | os.PathLike[str]) -> Path:
-    """Return `path` as a Path; raise DataError unless it is a file that is not empty."""
+    """Return `path` as a Path; raise DataError unless it is a file that may be read and is not empty."""
     path = Path(path)
     if not path.is_file():
         what = "is a folder, not a file" if path.is_dir() else "does not exist"
         raise DataError(f"{path} {what}: check the name and the folder.")
+    if not os.access(path, os.R_OK):
+        raise DataError(f"{path} may not be read by you: change its permissions, or take a copy of your own.")
     if path.stat().st_size == 0:
         raise DataError(f"{path} is empty (0 bytes): fetch or make it again.")
     return path
@@ -31,34 +39,68 @@ def existing(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
-    """Turn whatever a file library raises on a broken file into one DataError."""
+    """Turn whatever a file library raises on a broken file into one DataError.
+
+    What says nothing about the file keeps its traceback: no memory, a package that is absent, a fault of jetlab's own.
+    """
     try:
         yield
-    except DataError:
+    except (DataError, MemoryError, ImportError):
         raise
     except Exception as error:
+        if isinstance(error, NameError | AttributeError) and _raised_by_jetlab(error):
+            raise
         raise DataError(
             f"{path} cannot be read as {what}; it is damaged, cut short or of another kind: "
             f"fetch or make it again ({type(error).__name__}: {error})."
         ) from error
 
 
+def _raised_by_jetlab(error: Exception) -> bool:
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).startswith("jetlab.")
+
+
+def within_memory(read: Read) -> Read:
+    """Make a reader of one file or several say which of them do not fit into the memory, and what to do."""
+
+    @functools.wraps(read)
+    def guarded(*path: Any, **named: Any) -> Any:
+        try:
+            return read(*path, **named)
+        except MemoryError as error:
+            (files,) = (*path, *named.values())
+            names = files if isinstance(files, str | os.PathLike) else ", ".join(map(str, files))
+            raise memory_full(error, f"take fewer jets, events or columns than {names} holds") from error
+
+    return guarded
+
+
 @contextmanager
 def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary file of the same folder that takes the place of `path` only if all goes well."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    """Yield a temporary file of the same folder that takes the place of `path` only if all goes well.
+
+    An OSError names `path`: that of a full disk names no file by itself.
+    """
+    path, temporary = Path(path), None
+    prefix = f".{path.name}."
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
+    except OSError as error:
+        if error.errno is not None and prefix in str(error.filename or prefix):
+            error.filename = os.fspath(path)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary:
+            temporary.unlink(missing_ok=True)
 
 
 def require(present: Sequence[str], needed: Sequence[str], where: str) -> None:
@@ -99,8 +141,8 @@ def column(values: np.ndarray, name: str, where: str) -> np.ndarray:
         bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
             raise DataError(
-                f"{where}: column '{name}' is NaN or infinite in {bad.size:,} of {values.size:,} rows, first in row "
-                f"{bad[0]:,} (counted from 0): drop those rows or repair what made them."
+                f"{where}: column '{name}' is NaN or infinite in {bad.size:,} of {counted(values.size, 'row')}, "
+                f"first in row {bad[0]:,} (counted from 0): drop those rows or repair what made them."
             )
     return values
 
@@ -119,13 +161,14 @@ def whole_jets(jets: ak.Array, where: str) -> None:
     if twice.size:
         jet = np.flatnonzero(number == twice[0])[0]
         raise DataError(
-            f"{where}: {twice.size:,} jets are there more than once, first jet {name(jets, jet)}: "
+            f"{where}: jets are there more than once ({twice.size:,} of them), first {name(jets, jet)}: "
             "samples whose event numbers overlap need their own lumi, or separate files."
         )
     empty = np.flatnonzero(ak.to_numpy(ak.num(jets["ak7pfcand_pt"])) == 0)
     if empty.size:
         raise DataError(
-            f"{where}: {empty.size:,} jets have no candidates, first jet {name(jets, empty[0])}: drop them."
+            f"{where}: no candidates in {empty.size:,} of {counted(len(jets), 'jet')}, "
+            f"first in {name(jets, empty[0])}: drop such jets."
         )
 
 
@@ -138,16 +181,27 @@ def all_candidates(jets: ak.Array, where: str) -> None:
     if wrong.size:
         jet = wrong[0]
         raise DataError(
-            f"{where}: {wrong.size:,} jets do not have as many candidates as jet_ncand_ak7 says, first jet "
-            f"{name(jets, jet)} with {counts[jet]:,} instead of {jets['jet_ncand_ak7'][jet]:,}: "
+            f"{where}: not as many candidates as jet_ncand_ak7 says in {wrong.size:,} of {counted(len(jets), 'jet')}, "
+            f"first in {name(jets, jet)} with {counts[jet]:,} instead of {jets['jet_ncand_ak7'][jet]:,}: "
             "the candidates are incomplete; fetch or make the file again."
         )
 
 
 def name(jets: ak.Array, jet: int) -> str:
-    """Return how to call one jet in a message: run:lumi:event and its number in the event."""
+    """Return how to call one jet in a message: by run:lumi:event and its number in the event."""
     run, lumi, event, ijet = (int(jets[key][jet]) for key in (*schema.KEY, "ijet"))
-    return f"{run}:{lumi}:{event} no. {ijet}"
+    return f"jet {run}:{lumi}:{event} no. {ijet}"
+
+
+def described(text: str, path: Path) -> dict[str, Any]:
+    """Return what a file says of itself, from its JSON; raise DataError if that is no JSON object."""
+    try:
+        stored = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{path} is damaged: its provenance is no JSON ({error}); fetch or make it again.") from error
+    if not isinstance(stored, dict):
+        raise DataError(f"{path} has a provenance that is a {type(stored).__name__}, not a JSON object: make it again.")
+    return stored
 
 
 def provenance(stored: Mapping[str, Any], source: str | list[str]) -> dict[str, Any]:

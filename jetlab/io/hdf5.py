@@ -67,6 +67,7 @@ def _write_jagged(file: h5py.File, name: str, values: ak.Array, path: str | os.P
     _write(group, name, ak.to_numpy(ak.flatten(values)))
 
 
+@checks.within_memory
 def read_hdf5(path: str | os.PathLike[str]) -> JetSample:
     """Read what `write_hdf5` wrote.
 
@@ -90,7 +91,7 @@ def read_hdf5(path: str | os.PathLike[str]) -> JetSample:
                 "write_hdf5 can be read; open others with h5py.File."
             )
         checks.version(file.attrs["schema_version"], path)
-        stored = json.loads(file.attrs["provenance"])
+        stored = checks.described(file.attrs["provenance"], path)
         columns = _read_flat(file["jets"], f"{path}, /jets")
         n_jets = len(next(iter(columns.values()), ()))
         if n_jets == 0:

@@ -14,6 +14,7 @@ from jetlab.sample import DataError, JetSample, group
 JET_KEY = (*schema.KEY, "ak7pfcand_ijet")
 
 
+@checks.within_memory
 def read_npy(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> JetSample:
     """Read one or several c2numpy files as one stream, so that a jet may begin in one file and end in the next.
 

@@ -79,6 +79,7 @@ def _write_tree(file: uproot.WritableDirectory, name: str, table: Table) -> None
         tree.extend({column: values[start : start + ROWS_AT_ONCE] for column, values in table.items()})
 
 
+@checks.within_memory
 def read_root(path: str | os.PathLike[str]) -> JetSample:
     """Read the trees events, jets, pfcands and, if there, tracks into a sample.
 
@@ -101,7 +102,7 @@ def read_root(path: str | os.PathLike[str]) -> JetSample:
                 f"{path} has no tree {', '.join(missing)} (it has: {', '.join(trees) or 'nothing'}): only files in the "
                 "CMS 2011 tuple schema can be read; open others with uproot.open."
             )
-        stored = json.loads(str(file["provenance"])) if "provenance" in trees else {}
+        stored = checks.described(str(file["provenance"]), path) if "provenance" in trees else {}
         events = _read_tree(file, "events", schema.KEY, path)
         jets = _read_tree(file, "jets", (*JET_KEY, *JETS), path)
         candidates = _read_tree(file, "pfcands", (*JET_KEY, *CANDIDATES), path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..angles import wrap
 from .generator import Particles
 from .parameters import CMS, Detector
 
@@ -210,7 +211,10 @@ def _smear(energy: NDArray, terms: tuple[float, float, float], rng: np.random.Ge
 
 
 def _bend(p: Particles, d: Detector) -> NDArray:
-    """Sine of the angle by which the field turns a particle before the ECAL; above one it curls up inside."""
+    """Sine of the shift in azimuth between a particle's start and the ECAL, without sign; above one it curls up inside.
+
+    The field turns its direction by twice that angle.
+    """
     radius = np.minimum(d.ecal_radius, d.ecal_z / np.maximum(np.abs(np.sinh(p.eta)), 1e-3))
     return np.where(p.charge == 0, 0.0, 0.3 * d.field * radius / (2 * p.pt))
 
@@ -234,11 +238,6 @@ def _cell(event: NDArray, eta: NDArray, phi: NDArray, size: float) -> NDArray[np
 
 def _ramp(x: NDArray, low: float, high: float) -> NDArray:
     return np.clip((x - low) / (high - low), 0, 1)
-
-
-def wrap(phi: NDArray) -> NDArray:
-    """Azimuth in [-pi, pi)."""
-    return (phi + np.pi) % (2 * np.pi) - np.pi
 
 
 def _quantised(c: Candidates) -> Candidates:

@@ -11,6 +11,8 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from ..angles import wrap
+from ..io.checks import atomic
 from . import detector, reconstruction
 from .generator import MINIMUM_BIAS, Collisions, Generator, Particles, Process, concatenate
 
@@ -83,7 +85,7 @@ def _overlay(collisions: Collisions, pool: Particles, rng: np.random.Generator) 
     pile_up = p.with_(
         event=event[collision],
         vertex=vertex[collision],
-        phi=detector.wrap(p.phi + turn[collision]),
+        phi=wrap(p.phi + turn[collision]),
         eta=p.eta * mirror[collision],
         x=p.x * cos - p.y * sin,
         y=p.x * sin + p.y * cos,
@@ -154,7 +156,7 @@ def _kept_tracks(tracks: dict[str, NDArray], jets: dict[str, NDArray], n_events:
     for name, bits in (("pt", 10), ("d0", 9), ("dz", 9), ("d0err", 6), ("dzerr", 6)):
         tracks[name] = detector.round_mantissa(tracks[name], bits)
     tracks["eta"] = np.round(tracks["eta"] * 4096) / 4096
-    tracks["phi"] = detector.wrap(np.round(tracks["phi"] * 4096) / 4096)
+    tracks["phi"] = wrap(np.round(tracks["phi"] * 4096) / 4096)
     return tracks
 
 
@@ -179,10 +181,8 @@ def stack(tables: list[dict[str, NDArray]]) -> dict[str, NDArray]:
 
 def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
     """Write named arrays, all or nothing: what is interrupted leaves no file of that name."""
-    temporary = path.with_suffix(".partial")
-    with temporary.open("wb") as file:
+    with atomic(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)
-    temporary.replace(path)
 
 
 def save_chunk(path: Path, chunk: Chunk) -> None:

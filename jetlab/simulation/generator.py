@@ -12,6 +12,8 @@ import numpy as np
 import pythia8mc
 from numpy.typing import NDArray
 
+from ..angles import wrap
+
 MILLIBARN = 1e9  # in pb
 
 COMMON = (
@@ -183,7 +185,7 @@ def _hadronic_w(w: ak.Array, record: ak.Array) -> dict[str, NDArray]:
     first, second = (_directions(ak.flatten(record[w[name]])) for name in ("daughter1", "daughter2"))
     flat = ak.flatten(w)
     pt, eta, phi = _directions(flat)
-    dphi = (first[2] - second[2] + np.pi) % (2 * np.pi) - np.pi
+    dphi = wrap(first[2] - second[2])
     return {"event": event, "pt": pt, "eta": eta, "phi": phi, "dr_quarks": np.hypot(first[1] - second[1], dphi)}
 
 

@@ -15,13 +15,14 @@ import shutil
 import threading
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from jetlab.errors import JetlabError
+from jetlab.errors import JetlabError, memory_full
 
 from .. import io, schema
 from . import detector, events, merging
@@ -47,7 +48,8 @@ def simulate_jets(jets: int, seed: int, workers: int, output: str | os.PathLike[
     interrupted. `workers` only changes the time. Returns the path written. Used for `data/jets.root` of M1.
 
     Raises:
-        SimulationError: a setting out of range, or parts of another run in the way.
+        SimulationError: a setting out of range, parts of another run in the way, or a worker that was killed.
+        MemoryFullError: a worker found no memory.
     """
     if jets < MIN_JETS:
         raise SimulationError(f"--jets {jets} is too few to derive the energy correction: ask for at least {MIN_JETS}.")
@@ -61,7 +63,7 @@ def simulate_jets(jets: int, seed: int, workers: int, output: str | os.PathLike[
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow_parent) as executor:
         while True:
             tasks = plan(chunks)
-            _run(tasks, parts, seed, executor)
+            _finish(tasks, parts, seed, executor)
             correction = merging.derive_correction(tasks, parts)
             enough = _enlarged(chunks, merging.count_jets(tasks, parts, correction), per_class)
             if enough == chunks:
@@ -134,6 +136,17 @@ def _run(tasks: list[Task], parts: Path, seed: int, executor: ProcessPoolExecuto
     except BaseException:
         executor.shutdown(wait=False, cancel_futures=True)
         raise
+
+
+def _finish(tasks: list[Task], parts: Path, seed: int, executor: ProcessPoolExecutor) -> None:
+    """Run the tasks that are not done yet; say what to do where the workers need more memory than there is."""
+    remedy = "give the same command again with fewer --workers, which goes on where this one stopped"
+    try:
+        _run(tasks, parts, seed, executor)
+    except MemoryError as error:
+        raise memory_full(error, remedy) from error
+    except BrokenProcessPool as error:
+        raise SimulationError(f"A worker was killed, most likely because the memory is full: {remedy}.") from error
 
 
 def _follow_parent() -> None:

@@ -12,8 +12,9 @@ import numpy as np
 import vector
 from numpy.typing import NDArray
 
+from ..angles import wrap
 from ..schema import RADIUS
-from .detector import Candidates, wrap
+from .detector import Candidates
 from .generator import NEUTRINOS, Collisions, Particles
 
 vector.register_awkward()

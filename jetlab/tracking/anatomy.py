@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab.tracking.detector import LAYERS, wrap
+from jetlab.angles import wrap
+from jetlab.tracking.detector import LAYERS
 from jetlab.tracking.hits import Hits
 
 #: Two tracks farther apart than this in azimuth are never near each other, radians.

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab.tracking.detector import LAYERS, RADII, wrap
+from jetlab.angles import wrap
+from jetlab.tracking.detector import LAYERS, RADII
 from jetlab.tracking.hits import Hits
 
 Labels = NDArray[np.int64]
@@ -49,9 +50,9 @@ def nearest_hit(hits: Hits, min_cos: float = 0.8) -> Labels:
 def dbscan(hits: Hits, eps: float = 0.03, curvatures: int = 41, min_hits: int = 3) -> Labels:
     """Cluster hits by density after undoing the bending, once for each of `curvatures` trial curvatures.
 
-    A circle through the origin obeys phi = phi0 - asin(r / 2R): for the right curvature all its hits have one phi0.
-    DBSCAN with radius `eps` (radians) runs for every trial; the largest clusters, over all trials, become tracks first.
-    Used in M7.
+    A circle through the origin obeys phi = phi0 + asin(r / 2R), R with the sign of the curvature: for the right
+    curvature all its hits have one phi0. DBSCAN with radius `eps` (radians) runs for every trial; the largest clusters,
+    over all trials, become tracks first.
     """
     from sklearn.cluster import DBSCAN
 

@@ -24,11 +24,6 @@ SCATTERING = 13.6 * np.sqrt(0.02)
 LOST, STOPPED = 0.03, 0.01
 
 
-def wrap(angle: ArrayLike) -> Floats:
-    """Angles in radians, any shape, brought to [-pi, pi). Used in M7."""
-    return np.mod(np.asarray(angle, dtype=np.float64) + np.pi, 2 * np.pi) - np.pi
-
-
 def cell_phi(layer: ArrayLike, iphi: ArrayLike) -> Floats:
     """Azimuth in [0, 2 pi) of cells `iphi` of layers `layer`, both integers (n,). Used in M7."""
     return 2 * np.pi * np.asarray(iphi) / CELLS[np.asarray(layer)]

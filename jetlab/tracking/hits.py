@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab.errors import ArgumentError
+from jetlab.errors import ArgumentError, counted
 from jetlab.sample import run_starts
 from jetlab.tracking.detector import cell_phi
 
@@ -56,7 +56,7 @@ class Hits:
 
     def __repr__(self) -> str:
         """Return one line: how many hits and events."""
-        return f"<Hits: {len(self):,} hits in {self.events:,} events>"
+        return f"<Hits: {counted(len(self), 'hit')} in {counted(self.events, 'event')}>"
 
     def __getitem__(self, item: Any) -> "Hits":
         """Return the hits that a mask, index array or slice picks."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from jetlab.angles import wrap
 from jetlab.backend import load_keras
 from jetlab.errors import ArgumentError
-from jetlab.tracking.detector import LAYERS, wrap
+from jetlab.tracking.detector import LAYERS
 from jetlab.tracking.hits import Hits
 from jetlab.tracking.network import RANGES, whole_numbers
 from jetlab.tracking.search import State

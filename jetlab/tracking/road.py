@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab.tracking import detector
+from jetlab.angles import wrap
 from jetlab.tracking.detector import CELLS, MEV_PER_MM, PT_RANGE, RADII, SCATTERING, VERTEX, propagate
 from jetlab.tracking.search import State
 
@@ -57,7 +57,7 @@ class Kalman:
         mean, covariance, last = carried
         variance = covariance[:, 0, 0] + _resolution(layer) ** 2
         gain = covariance[:, :, 0] / variance[:, None]
-        mean = mean + gain * detector.wrap(phi - mean[:, 0])[:, None]
+        mean = mean + gain * wrap(phi - mean[:, 0])[:, None]
         covariance = covariance - gain[:, :, None] * covariance[:, 0, None, :]
         return mean, covariance, last
 

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab.tracking.detector import LAYERS, LOST, STOPPED, wrap
+from jetlab.angles import wrap
+from jetlab.tracking.detector import LAYERS, LOST, STOPPED
 from jetlab.tracking.hits import Hits
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab.tracking.detector import LAYERS, RADII, wrap
+from jetlab.angles import wrap
+from jetlab.tracking.detector import LAYERS, RADII
 from jetlab.tracking.hits import Hits
 
 Floats = NDArray[np.float64]

@@ -32,7 +32,7 @@ def jupyterlab(root: Path, private: Path) -> Iterator[str]:
         "JUPYTERLAB_WORKSPACES_DIR": str(private / "workspaces"),
         "IPYTHONDIR": str(private / "ipython"),
         "JETLAB_FAST": "1",
-        "JETLAB_PROGRESS": str(private / "progress.json"),
+        "JETLAB_PROGRESS": str(private / "progress"),
         "JETLAB_CHECKPOINTS": str(private / "checkpoints"),
     }
     log = private / "jupyterlab.log"
