@@ -138,6 +138,10 @@ def roc(ax: Axes, known: Known) -> None:
         style = {"color": each.colour, "linestyle": each.style, "linewidth": 2}
         ax.plot(plots.EFFICIENCIES, each.rejection, label=each.label, **style)
     plots.rejection_axes(ax)
+    # Curves run below the names, which stay legible: small, and on white that shines through.
+    size = plots.FONT - (3 if len(curves) <= 5 else 4)
+    style = {"fontsize": size, "labelspacing": 0.25, "framealpha": 0.8, "edgecolor": "none"}
+    ax.legend(handles=ax.get_legend().legend_handles, loc="upper right", borderpad=0.2, **style)
     ax.set_title("validation jets", fontsize=plots.FONT)
 
 

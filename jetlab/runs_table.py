@@ -96,8 +96,8 @@ def differing(results: Sequence["Result"]) -> list[str]:
     turned = [
         [f"learning rate {rate:.3g} from epoch {n}" for n, rate in rate_changes(each).items()] for each in results
     ]
-    told = zip(differences([result.config for result in results]), turned, strict=True)
-    return [", ".join(filter(None, [words, *changes])) for words, changes in told]
+    both = zip(differences([result.config for result in results]), turned, strict=True)
+    return [", ".join(filter(None, [words, *changes])) for words, changes in both]
 
 
 def columns(runs: Sequence[FinishedRun], marked: Callable[[FinishedRun, str], str]) -> dict[str, list[str]]:
@@ -147,8 +147,8 @@ def to_csv(runs: Sequence[FinishedRun], looks: int = 0) -> str:
     Columns: run (its number), label (nodes/layers), all fields of the configuration, learning_rate_changes (such as
     "5: 0.0001" for a rate that was changed with epoch 5), parameters, best_epoch, AUC and 1/eB at eS = 0.5 of the
     validation jets with their errors, reason and seconds of training. Then the same figures of the test jets,
-    test_look, the how-manieth look at test jets gave them, and test_looks: of how many, `looks`; all of these are
-    empty where nobody has looked. Inputs are separated by blanks; what a run does not have, such as the AUC of a
+    test_look, which look at test jets gave them (1, 2 ...), and test_looks, out of how many (`looks`); all of these
+    are empty where nobody has looked. Inputs are separated by blanks; what a run does not have, such as the AUC of a
     regression, is left empty. Numbers are written in full.
     """
     fields = [field.name for field in dataclasses.fields(RunConfig)]

@@ -23,7 +23,7 @@ class RunsView:
         runs: the panel's finished runs, from which this deletes. Each has a `number` of its own, a `label`, and `look`,
             0 until its test part is looked at, then 1 for the panel's first look, 2 for the second ...
         columns: gives head -> the text of each run, for all runs.
-        draw: called with the ticked runs, but for the last `most` of them at most, whenever that changes.
+        draw: called with the ticked runs, of many only the last `most`, whenever they change.
         most: runs that can be drawn at a time.
         measure: measures a run on the test part and keeps in the run what it finds; None: there is no test part.
         part: what the test part is called.
@@ -132,7 +132,8 @@ class RunsView:
         ticked = self.ticked()
         which = f" of run {(ticked or self._runs)[-1].number}" if self._runs and len(ticked) < 2 else ""
         self._look.description = f"Look at the {self._part}{which}"
-        self._said.value = "<br>".join(html.escape(line) for line in (text, self._meaning()) if line)
+        lines = "<br>".join(html.escape(line) for line in (text, self._meaning()) if line)
+        self._said.value = f'<div style="line-height: 1.4">{lines}</div>'
 
     def _meaning(self) -> str:
         if self.looks == 0:
@@ -144,7 +145,7 @@ class RunsView:
             )
         return (
             f"The {self._part} of {self.looks} runs were looked at. Choosing among these runs by their test figures "
-            "would make those of the best too good: choose by validation figures, and say how many runs you looked at."
+            "makes the winner's too optimistic: choose by validation figures, and say how many runs you looked at."
         )
 
 

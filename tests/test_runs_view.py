@@ -34,7 +34,7 @@ class Shown:
             control(self, f"{number}: {number}/1").value = True
 
 
-def test_more_ticked_runs_than_can_be_drawn_are_told_of():
+def test_more_ticked_runs_than_can_be_drawn_are_reported():
     shown = Shown(8)
     shown.tick(1, 2, 3, 4, 5, 6)
     assert shown.drawn == [1, 2, 3, 4, 5, 6]
