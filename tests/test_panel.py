@@ -54,6 +54,12 @@ def trained(lab, *nodes):
         lab.train(blocking=True)
 
 
+def exported(lab):
+    """The rows of the CSV that the panel offers."""
+    (found,) = re.findall('base64,([^"]+)', text(lab))
+    return list(csv.DictReader(base64.b64decode(found).decode().splitlines()))
+
+
 def test_training_fills_curves_table_and_runs(lab):
     empty = picture(lab)
     lab.train(blocking=True)
@@ -252,6 +258,19 @@ def test_a_slider_moved_while_training_starts_a_new_network(lab, gate):
     assert [(run.result.config.label, run.result.best_epoch) for run in lab.runs] == [("8/1", 1), ("5/1", 1)]
 
 
+def test_a_rate_changed_while_a_network_trains_is_recorded(lab, gate):
+    lab.train()
+    gate.wait()
+    control(lab, "learning rate").value = 1e-3
+    gate.let()
+    gate.wait()
+    gate.open()
+    wait_until(lambda: button(lab, "Stop").disabled)
+    assert column(lab, "differs in") == ["learning rate 0.001 from epoch 2"]
+    (row,) = exported(lab)
+    assert (row["learning_rate"], row["learning_rate_changes [epoch: rate]"]) == ("0.01", "2: 0.001")
+
+
 def test_a_second_training_is_refused_with_a_sentence(lab):
     gate = threading.Event()
     job = worker.start(gate.wait, "Training elsewhere")
@@ -337,7 +356,7 @@ def test_runs_are_ticked_deleted_and_exported(lab):
     assert picture(lab) == alone
     lab.train(blocking=True)
     lab.look()
-    rows = list(csv.DictReader(base64.b64decode(re.search('base64,([^"]+)', text(lab))[1]).decode().splitlines()))
+    rows = exported(lab)
     assert [row["run"] for row in rows] == ["3", "4"]
     assert [float(row["validation_auc"]) for row in rows] == [run.metrics["auc"].value for run in lab.runs]
     assert [row["test_auc"] for row in rows] == ["", str(lab.runs[1].test_metrics["auc"].value)]
@@ -443,40 +462,40 @@ def test_every_control_has_a_sentence():
         assert len(widget.tooltip) > 10
 
 
+def cut_off(after):
+    """A panel whose training, kept as "M2", was cut off after that epoch."""
+    lab = made(keep="M2")
+
+    def dies(event):
+        if event.epoch == after:
+            raise SystemError("the kernel died")
+
+    lab.epoch_ended = dies
+    lab.train(blocking=True)
+
+
 def test_a_training_that_was_cut_off_is_offered(monkeypatch, tmp_path):
     monkeypatch.setenv("JETLAB_CHECKPOINTS", str(tmp_path))
     whole = made()
     whole.train(blocking=True)
-    assert made(keep="M2")._steering._offer.children == ()
-
-    file = tmp_path / "M2.npz"
-    first = made(keep="M2")
-    first.epoch_ended = lambda event: event.epoch == 2 and file.rename(tmp_path / "cut off")
-    first.train(blocking=True)
-    (tmp_path / "cut off").rename(file)
+    assert find(made(keep="M2"), widgets.Button, "Go on") == []
+    cut_off(after=2)
     again = made(keep="M2")
-    text, go_on, _ = again._steering._offer.children
-    assert "A training of 8/1 was cut off after epoch 2 of 3" in text.value
-    go_on.click()
-    wait_until(lambda: again.runs)
+    assert "A training of 8/1 was cut off after epoch 2 of 3" in text(again)
+    button(again, "Go on").click()
+    wait_until(lambda: again.runs and button(again, "Stop").disabled)
     assert again.runs[0].result.history["loss"] == whole.runs[0].result.history["loss"]
-    assert again._known.history["loss"] == whole._known.history["loss"]
+    assert picture(again) == picture(whole)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cut_off_training_can_be_forgotten(monkeypatch, tmp_path):
     monkeypatch.setenv("JETLAB_CHECKPOINTS", str(tmp_path))
-    file = tmp_path / "M2.npz"
+    cut_off(after=1)
     lab = made(keep="M2")
-    lab.epoch_ended = lambda event: event.epoch == 1 and file.rename(tmp_path / "cut off")
-    lab.train(blocking=True)
-    (tmp_path / "cut off").rename(file)
-    offer = made(keep="M2")._steering._offer
-    offer.children[2].click()
-    assert offer.children == ()
-    assert not file.exists()
-    file.write_bytes(b"damaged")
-    assert made(keep="M2")._steering._offer.children == ()
+    button(lab, "Forget it").click()
+    assert find(lab, widgets.Button, "Go on") == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
