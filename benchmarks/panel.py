@@ -48,6 +48,7 @@ def main() -> None:
 
     def watched() -> float:
         lab.train(blocking=True)
+        # The validation jets are judged once more when training is over, with uncertainties: no part of the training.
         return lab.runs[-1].result.seconds
 
     alone(), watched()

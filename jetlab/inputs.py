@@ -91,10 +91,12 @@ def remembering(
     def made(config: RunConfig) -> Prepared:
         key = tuple(getattr(config, name) for name in ("model", "inputs", "length", "order_by", "pf_id", "image_size"))
         key += (config.seed,) if config.order_by == "random" else ()
-        if key not in last:
+        found = last.get(key)
+        if found is None:
             last.clear()
-            last[key] = prepare(sample, config, parts, weight)
-        return last[key]
+            # Kept under a name of its own: another thread may ask for another kind and clear this one meanwhile.
+            found = last[key] = prepare(sample, config, parts, weight)
+        return found
 
     return made
 

@@ -12,11 +12,13 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from jetlab import metrics, network_drawing, objectives, plots
-from jetlab.config import RunConfig
+from jetlab.config import ConfigError, RunConfig
 from jetlab.parts import Shape
 
-#: Colours of earlier runs that are laid over the present one, the latest first.
-OVERLAID = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7")
+#: Colours of the curves beside the network in training, whose own is plots.W: yardsticks take them in this order,
+#: dashed, and runs that are laid over from the other end, solid. So many of each are told apart, and fit the legend.
+BESIDE = (*plots.COLOURS[:5], plots.QCD)
+MOST = len(BESIDE)
 
 #: Inches of a view, and of its margins: left, right, bottom, top.
 WIDTH, HEIGHT = 5.8, 4.3
@@ -25,19 +27,31 @@ MARGINS = (1.1, 0.2, 0.65, 0.5)
 
 @dataclass
 class Curve:
-    """A tagger on the test jets that is drawn beside the network in training."""
+    """The ROC of a tagger on the validation jets, as it is drawn: `rejection` is 1/eB at `plots.EFFICIENCIES`."""
 
     label: str
     colour: str
+    style: str
     rejection: NDArray[np.float64]
 
 
 @dataclass
 class Known:
-    """What a panel knows: the configuration, curves so far, the run before, and the scores of the test jets.
+    """What a panel knows of a training: what its pictures are drawn from.
 
-    `history` has loss, val_loss and the objective's numbers, one per epoch; `weights` are the network's, as Keras gives
-    them; `others` are taggers to compare with.
+    Attributes:
+        config: what is trained.
+        row: shape of one jet's inputs.
+        y: labels of the validation jets, (n,).
+        weight: their weights, (n,).
+        history: loss, val_loss and the objective's numbers, one per epoch.
+        before: the same of the run before.
+        best_epoch: the epoch whose weights are kept, once the training is over.
+        score: what the network says of the validation jets, (n,).
+        auc: area under their ROC with its error, once the training is over.
+        weights: the network's, as Keras gives them.
+        yardsticks: taggers to compare with, drawn dashed.
+        overlaid: earlier runs to compare with.
     """
 
     config: RunConfig
@@ -48,16 +62,39 @@ class Known:
     before: dict[str, list[float]] = field(default_factory=dict)
     best_epoch: int | None = None
     score: NDArray[np.float32] | None = None
+    auc: metrics.Estimate | None = None
     weights: list[NDArray[Any]] | None = None
     yardsticks: Sequence[Curve] = ()
     overlaid: Sequence[Curve] = ()
 
 
-def curve(label: str, colour: str, y: NDArray[Any], score: NDArray[Any], weight: NDArray[Any]) -> Curve:
-    """Work out the ROC of a tagger, for `Known`."""
-    named = f"{label} (AUC {metrics.auc(y, score, weight):.3f})"
-    background = metrics.background_efficiency(y, score, weight, plots.EFFICIENCIES)
-    return Curve(named, colour, plots.inverse(background))
+def yardsticks(scores: Mapping[str, NDArray[Any]], y: NDArray[Any], weight: NDArray[Any]) -> list[Curve]:
+    """Work out the ROCs of taggers to compare with, name -> scores (n,) of the validation jets, for `Known`.
+
+    Raises ConfigError for more than MOST of them, and for scores that are not those of the validation jets.
+    """
+    if len(scores) > MOST:
+        raise ConfigError(
+            f"There are {len(scores)} yardsticks ({', '.join(scores)}); at most {MOST} can be told apart. Give fewer."
+        )
+    for name, score in scores.items():
+        if np.shape(score) != y.shape:
+            raise ConfigError(
+                f"The yardstick {name!r} has scores of shape {np.shape(score)}, but there are {len(y)} validation "
+                "jets; give the scores of the validation jets, one per jet."
+            )
+    return [
+        _curve(name, colour, "--", y, score, weight, metrics.evaluate(y, score, weight)["auc"])
+        for colour, (name, score) in zip(BESIDE, scores.items(), strict=False)
+    ]
+
+
+def overlaid(runs: Sequence[Any], y: NDArray[Any], weight: NDArray[Any]) -> list[Curve]:
+    """Work out the ROCs of at most MOST finished runs of a panel, the latest first, for `Known`."""
+    return [
+        _curve(f"{run.number}: {run.result.config.label}", colour, "-", y, run.score, weight, run.metrics["auc"])
+        for colour, run in zip(reversed(BESIDE), reversed(runs), strict=False)
+    ]
 
 
 def loss(ax: Axes, known: Known, log: bool = False) -> None:
@@ -84,7 +121,8 @@ def validation_auc(ax: Axes, known: Known) -> None:
 
 
 def scores(ax: Axes, known: Known) -> None:
-    """How the network's scores of W and of QCD test jets are spread."""
+    """How the network's scores of W and of QCD validation jets are spread."""
+    ax.set_title("validation jets", fontsize=plots.FONT)
     if known.score is None:
         ax.set(xlabel="score (QCD 0, W 1)", ylabel="jets (normalised to unit area)", xlim=(0, 1))
         return
@@ -92,14 +130,19 @@ def scores(ax: Axes, known: Known) -> None:
 
 
 def roc(ax: Axes, known: Known) -> None:
-    """Rejection against efficiency of the test jets: the network, the yardsticks and the runs laid over."""
+    """Rejection against efficiency of the validation jets: the network, the yardsticks and the runs laid over."""
     curves = [*known.yardsticks, *known.overlaid]
     if known.score is not None:
-        curves.append(curve("this network", plots.W, known.y, known.score, known.weight))
+        curves.append(_curve("this network", plots.W, "-", known.y, known.score, known.weight, known.auc))
     for each in curves:
-        ax.plot(plots.EFFICIENCIES, each.rejection, color=each.colour, label=each.label, linewidth=2)
+        style = {"color": each.colour, "linestyle": each.style, "linewidth": 2}
+        ax.plot(plots.EFFICIENCIES, each.rejection, label=each.label, **style)
     plots.rejection_axes(ax)
-    ax.set_title("test jets", fontsize=plots.FONT)
+    # Curves run below the names, which stay legible: small, and on white that shines through.
+    size = plots.FONT - (3 if len(curves) <= 5 else 4)
+    style = {"fontsize": size, "labelspacing": 0.25, "framealpha": 0.8, "edgecolor": "none"}
+    ax.legend(handles=ax.get_legend().legend_handles, loc="upper right", borderpad=0.2, **style)
+    ax.set_title("validation jets", fontsize=plots.FONT)
 
 
 def network(ax: Axes, known: Known) -> None:
@@ -133,6 +176,21 @@ def picture(names: Sequence[str], known: Known) -> bytes:
     for ax, name in zip(fig.axes, names, strict=True):
         VIEWS[name](ax, known)
     return plots.png(fig)
+
+
+def _curve(
+    label: str,
+    colour: str,
+    style: str,
+    y: NDArray[Any],
+    score: NDArray[Any],
+    weight: NDArray[Any],
+    auc: metrics.Estimate | None,
+) -> Curve:
+    # While a network trains its AUC has no error: a bootstrap after each epoch would cost more than the epoch.
+    shown = str(auc) if auc else f"{metrics.auc(y, score, weight):.3f}"
+    background = metrics.background_efficiency(y, score, weight, plots.EFFICIENCIES)
+    return Curve(f"{label} (AUC {shown})", colour, style, plots.inverse(background))
 
 
 def _before(ax: Axes, known: Known, name: str) -> None:

@@ -1,18 +1,22 @@
 """The live panel: turn a network's knobs while it trains, watch its curves grow, and compare the runs.
 
 The panel only shows. What is trained and how is `session`'s and `training`'s, the buttons are `steering`'s, the sliders
-`controls`', the pictures `live_views`'.
+`controls`', the pictures `live_views`', the table `runs_view`'s.
+
+All that it shows is of the validation jets, so that whoever chooses with it leaves the test jets untouched. These are
+for a deliberate look at the end.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab import inputs, live_views, metrics, models, parts, plots, training
+from jetlab import inputs, live_views, metrics, models, parts, runs_table, training
 from jetlab.config import ConfigError, RunConfig
 from jetlab.controls import STYLE, Controls
 from jetlab.panel_tools import Tools
@@ -20,16 +24,33 @@ from jetlab.runs_view import RunsView
 from jetlab.sample import JetSample
 from jetlab.steering import Steering
 
-YARDSTICK_COLOURS = (plots.GREY, *plots.COLOURS[1:5])
 
-
-@dataclass(frozen=True)
+@dataclass
 class Run:
-    """One finished training of the panel: its result, the scores of the test jets and the metrics from them."""
+    """One finished training of the panel, and how good it is.
 
+    Attributes:
+        number: 1 for the panel's first run, 2 for the second ...; it is never given again.
+        result: the trained model, its configuration and how training went.
+        score: of the validation jets, float32 (n_validation,).
+        metrics: name -> value and error, from that score, as `metrics.evaluate` gives them.
+        look: 1 if this was the first run whose test jets were looked at, 2 if the second ...; 0: not looked at.
+        test_score: of the test jets, float32 (n_test,); None until they are looked at.
+        test_metrics: as `metrics`, from that score; empty until then.
+    """
+
+    number: int
     result: training.Result
     score: NDArray[np.float32]
     metrics: Mapping[str, metrics.Estimate]
+    look: int = 0
+    test_score: NDArray[np.float32] | None = None
+    test_metrics: Mapping[str, metrics.Estimate] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """Nodes per layer and layers, such as "64/3"."""
+        return self.result.config.label
 
 
 class TrainingPanel:
@@ -40,14 +61,14 @@ class TrainingPanel:
 
     Args:
         data: scaled training and validation parts.
-        test: inputs (n, ...), labels (n,) and weights (n,) of the test part, scaled like the others.
+        test: inputs (n, ...), labels (n,) and weights (n,) of the test part, scaled like the others; see `look`.
         config: where the controls begin; its inputs are the names of the columns of `data`.
-        yardsticks: name -> scores (n,) of the same test jets, drawn with the network's ROC.
+        yardsticks: name -> scores (n_validation,) of the validation jets, at most six, drawn with the network's ROC.
         keep: a name, such as the lesson's: trainings are kept under it, to go on with after the kernel died.
         options: `hide`, `lock`, `presets` and `most` of `controls.Controls`, for instructors.
 
     The last expression of a cell shows it. `runs` holds every finished training. Raises ConfigError for impossible
-    options. Used in M2.
+    options and yardsticks.
     """
 
     def __init__(
@@ -77,8 +98,7 @@ class TrainingPanel:
     ) -> "TrainingPanel":
         """Make a panel that prepares the inputs itself, so that they too can be chosen; see `inputs.prepare`.
 
-        `dealt` are the positions of training, validation and test jets, `yardsticks` name -> scores (n_test,). Used in
-        M3, M4 and M5.
+        `dealt` are the positions of training, validation and test jets; `yardsticks` name -> scores (n_validation,).
         """
         config = config or RunConfig()
         prepare = inputs.remembering(sample, dealt, weight)
@@ -98,17 +118,22 @@ class TrainingPanel:
     ) -> None:
         self.runs: list[Run] = []
         self._prepare, self._prepared = prepare, first
-        n_train = len(first.data.y_train)
-        self._controls = Controls(config, n_train, **options)
-        self._known = live_views.Known(config, parts.shape(first.data.x_train), first.y_test, first.w_test)
-        self._known.yardsticks = [
-            live_views.curve(name, colour, first.y_test, score, first.w_test)
-            for colour, (name, score) in zip(YARDSTICK_COLOURS, (yardsticks or {}).items(), strict=False)
-        ]
+        self._numbers = itertools.count(1)
+        data = first.data
+        self._controls = Controls(config, len(data.y_train), **options)
+        self._known = live_views.Known(config, parts.shape(data.x_train), data.y_validation, data.w_validation)
+        self._known.yardsticks = live_views.yardsticks(yardsticks or {}, data.y_validation, data.w_validation)
         self._steering = Steering(self, lambda: self.config, self._data, keep)
         self._views = [_chooser(label, value) for label, value in (("left", "loss"), ("right", "ROC"))]
         self._image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
-        self._table = RunsView(self.runs, self._overlay)
+        self._table = RunsView(
+            self.runs,
+            lambda: runs_table.columns(self.runs, self._table.marked),
+            self._overlay,
+            live_views.MOST,
+            measure=self._measure,
+            csv=lambda: runs_table.to_csv(self.runs, self._table.looks),
+        )
         self._tools = Tools(lambda: self.config, lambda: self._known.row, self._controls.set, self.runs)
         self._controls.on_change(self._moved)
         for view in self._views:
@@ -154,12 +179,19 @@ class TrainingPanel:
         """Stop, as the Stop button does; the best weights so far are kept. Used in M2."""
         self._steering.stop()
 
+    def look(self) -> None:
+        """Look at the test jets of the ticked run, or of the last, as the button does: once for each run.
+
+        What it finds is in the table and in the run's `test_score` and `test_metrics`.
+        """
+        self._table.look()
+
     def begins(self, history: dict[str, list[float]]) -> None:
         """Put the curve of the run before into grey; called in the worker."""
         known = self._known
         known.before = known.history or known.before
         known.history = {name: list(values) for name, values in history.items()}
-        known.best_epoch = known.score = known.weights = None
+        known.best_epoch = known.score = known.auc = known.weights = None
 
     def epoch_ended(self, event: training.EpochEnd) -> None:
         """Add the epoch's numbers to the curves; called in the worker."""
@@ -170,18 +202,20 @@ class TrainingPanel:
         """Show the network as it now is; called in the worker."""
         names = [view.value for view in self._views]
         if "scores" in names or "ROC" in names:
-            self._known.score = training.predict(model, self._prepared.x_test)
+            self._known.score = training.predict(model, self._prepared.data.x_validation)
         if "network" in names:
             self._known.weights = model.get_weights()
         self._show()
 
     def ended(self, result: training.Result) -> None:
         """Add the run to the table and show the network that is kept; called in the worker."""
-        self._known.score = result.predict(self._prepared.x_test)
-        self._known.weights, self._known.best_epoch = result.model.get_weights(), result.best_epoch or None
+        known = self._known
+        known.score = result.predict(self._prepared.data.x_validation)
+        known.weights, known.best_epoch = result.model.get_weights(), result.best_epoch or None
         if result.best_epoch:
-            numbers = metrics.evaluate(self._prepared.y_test, self._known.score, self._prepared.w_test)
-            self.runs.append(Run(result, self._known.score, numbers))
+            found = metrics.evaluate(known.y, known.score, known.weight)
+            known.auc = found["auc"]
+            self.runs.append(Run(next(self._numbers), result, known.score, found))
         self._show()
         self._table.show()
 
@@ -189,7 +223,7 @@ class TrainingPanel:
         """Clear the curves; the runs in the table stay."""
         known = self._known
         known.history, known.before = {}, {}
-        known.best_epoch = known.score = known.weights = None
+        known.best_epoch = known.score = known.auc = known.weights = None
         self._controls.set(self._controls.start)
         self._show()
 
@@ -205,12 +239,13 @@ class TrainingPanel:
         except ConfigError as error:
             self._steering.say(str(error), warning=True)
 
+    def _measure(self, run: Run) -> None:
+        prepared = self._prepare(run.result.config)
+        score = run.result.predict(prepared.x_test)
+        run.test_metrics, run.test_score = metrics.evaluate(prepared.y_test, score, prepared.w_test), score
+
     def _overlay(self, chosen: Sequence[Run]) -> None:
-        y, weight = self._prepared.y_test, self._prepared.w_test
-        self._known.overlaid = [
-            live_views.curve(run.result.config.label, colour, y, run.score, weight)
-            for colour, run in zip(live_views.OVERLAID, reversed(chosen), strict=False)
-        ]
+        self._known.overlaid = live_views.overlaid(chosen, self._known.y, self._known.weight)
         self._show()
 
     def _show(self) -> None:

@@ -2,11 +2,14 @@
 
 import threading
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 
 from jetlab import catalog, jes, jes_panel, jes_plots, jets, plots, response, steering, training, worker
 from jetlab.config import RunConfig
+from jetlab.errors import ArgumentError
+from tests.panels import button, column, control, find, picture, table, text
 
 CONFIG = RunConfig(
     inputs=("log_pt", "eta"), layers=1, nodes=8, loss="mae", batch_size=32, epochs=3, patience=0, learning_rate=1e-2
@@ -15,15 +18,17 @@ CONFIG = RunConfig(
 
 @pytest.fixture(scope="module")
 def parts():
-    sample = catalog.load("jets")[:6000]
+    sample = catalog.load("jets")[:8000]
     x, y = jes.jet_inputs(sample)[:, :2], jes.log_correction(sample)
     x = jets.Scaling.fit(x).apply(x)
-    return training.Data(x[:3000], y[:3000], None, x[3000:], y[3000:], None, regression=True), sample[3000:]
+    data = training.Data(x[:3000], y[:3000], None, x[3000:6000], y[3000:6000], None, regression=True)
+    return data, sample[3000:6000], (x[6000:], sample[6000:])
 
 
 @pytest.fixture
 def lab(parts):
-    shown = jes_panel.JesPanel(*parts, CONFIG)
+    data, sample, test = parts
+    shown = jes_panel.JesPanel(data, sample, CONFIG, test)
     yield shown
     shown.stop()
     if worker._running is not None:
@@ -31,16 +36,51 @@ def lab(parts):
 
 
 def test_training_draws_closure_and_keeps_the_run(lab):
-    empty = lab._image.value
+    empty = picture(lab)
     lab.train(blocking=True)
     (run,) = lab.runs
-    assert len(lab._widths) == 3
+    assert len(run.result.history["val_width"]) == 3
     assert run.result.config.loss == "mae"
     assert 0.03 < run.scores.resolution.value < 0.15
-    assert str(run.scores.worst) in lab._table.value
-    assert str(run.scores.resolution) in lab._table.value
-    assert lab._image.value != empty
-    assert bytes(lab._image.value).startswith(b"\x89PNG")
+    assert column(lab, "validation: largest |closure − 1|") == [str(run.scores.worst)]
+    assert column(lab, "validation: resolution") == [str(run.scores.resolution)]
+    assert column(lab, "test: resolution (looked at)") == [""]
+    assert picture(lab) != empty
+    assert picture(lab).startswith(b"\x89PNG")
+
+
+def test_test_jets_are_looked_at_once_on_purpose_and_marked(lab, parts):
+    lab.train(blocking=True)
+    button(lab, "Look at the test jets of run 1").click()
+    lab.look()
+    (run,) = lab.runs
+    x, sample = parts[2]
+    found = jes.judge(sample, jes.corrected(sample, run.result.predict(x)))
+    assert (run.test_scores.resolution, run.test_scores.worst) == (found.resolution, found.worst)
+    assert column(lab, "test: resolution (looked at)") == [f"{found.resolution} (look 1 of 1)"]
+    assert column(lab, "test: largest |closure − 1|") == [str(found.worst)]
+    assert "The test jets of run 1 were looked at before" in text(lab)
+
+
+def test_without_test_jets_there_is_nothing_to_look_at(parts):
+    lab = jes_panel.JesPanel(*parts[:2], CONFIG)
+    lab.train(blocking=True)
+    assert find(lab, widgets.Button, "Look") == []
+    assert "validation: resolution" in table(lab)[0]
+    assert not [head for head in table(lab)[0] if "test" in head]
+    with pytest.raises(ArgumentError, match="no test jets to look at"):
+        lab.look()
+
+
+def test_ticked_runs_are_drawn_beside_and_numbers_stay_their_own(lab):
+    lab.train(blocking=True)
+    alone = picture(lab)
+    control(lab, "1: 8/1").value = True
+    assert picture(lab) != alone
+    button(lab, "Delete").click()
+    assert picture(lab) == alone
+    lab.train(blocking=True)
+    assert column(lab, "run") == ["2"]
 
 
 def test_the_picture_grows_epoch_by_epoch(lab, monkeypatch):
@@ -96,6 +136,9 @@ def test_another_job_is_told_of(lab):
 def test_targets_and_jets_must_be_as_many(parts):
     with pytest.raises(ValueError, match="2999 jets for 3000"):
         jes_panel.JesPanel(parts[0], parts[1][1:], CONFIG)
+    x, sample = parts[2]
+    with pytest.raises(ValueError, match="1999 test jets for 2000 rows"):
+        jes_panel.JesPanel(*parts[:2], CONFIG, (x, sample[1:]))
 
 
 def results():

@@ -4,16 +4,17 @@ import base64
 import csv
 import re
 import threading
-import time
 from dataclasses import replace
 
+import ipywidgets as widgets
 import keras
 import numpy as np
 import pytest
 
-from jetlab import catalog, jets, live_views, panel, training, worker
+from jetlab import catalog, jets, live_views, metrics, panel, plots, training, worker
 from jetlab.config import ConfigError, RunConfig
 from jetlab.controls import PRESETS
+from tests.panels import Gate, button, column, control, find, picture, text, wait_until
 
 CONFIG = RunConfig(inputs=("a", "b"), layers=1, nodes=8, batch_size=64, learning_rate=1e-2, epochs=3, patience=0)
 
@@ -24,38 +25,169 @@ def gaussians(n, seed):
     return rng.normal(y[:, None], 1.0, (n, 2)).astype(np.float32), y, np.ones(n)
 
 
+VALIDATION, TEST = gaussians(400, 2), gaussians(300, 3)
+
+
 @pytest.fixture
 def lab():
-    data = training.Data(*gaussians(800, 1), *gaussians(400, 2))
-    test = gaussians(400, 3)
-    shown = panel.TrainingPanel(data, test, CONFIG, {"sum": test[0].sum(axis=1)})
+    shown = panel.TrainingPanel(
+        training.Data(*gaussians(800, 1), *VALIDATION), TEST, CONFIG, {"sum": VALIDATION[0].sum(axis=1)}
+    )
     yield shown
     shown.stop()
     if worker._running is not None:
         worker._running.join(30)
 
 
-def wait_until(condition, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.02)
+@pytest.fixture
+def gate(lab):
+    holds = Gate(lab)
+    yield holds
+    lab.stop()
+    holds.open()
+
+
+def trained(lab, *nodes):
+    """Train a network of one layer for each of these numbers of nodes."""
+    for each in nodes:
+        control(lab, "nodes per layer").value = each
+        lab.train(blocking=True)
+
+
+def exported(lab):
+    """The rows of the CSV that the panel offers."""
+    (found,) = re.findall('base64,([^"]+)', text(lab))
+    return list(csv.DictReader(base64.b64decode(found).decode().splitlines()))
 
 
 def test_training_fills_curves_table_and_runs(lab):
-    empty = lab._image.value
+    empty = picture(lab)
     lab.train(blocking=True)
     (run,) = lab.runs
     assert run.result.config.label == "8/1"
     assert len(run.result.history["loss"]) == 3
     assert run.metrics["auc"].value > 0.75
-    assert "8/1" in lab._table._table.value
-    assert str(run.metrics["auc"]) in lab._table._table.value
-    assert lab._image.value != empty
-    assert bytes(lab._image.value).startswith(b"\x89PNG")
-    assert lab._steering.progress.value == lab._steering.progress.max
-    assert not lab._steering.train_button.disabled
-    assert lab._steering.stop_button.disabled
+    assert column(lab, "nodes/layers") == ["8/1"]
+    assert column(lab, "validation AUC") == [str(run.metrics["auc"])]
+    assert column(lab, "validation 1/εB at εS = 0.5") == [str(run.metrics["rejection_50"])]
+    assert picture(lab) != empty
+    assert picture(lab).startswith(b"\x89PNG")
+    (progress,) = find(lab, widgets.IntProgress)
+    assert progress.value == progress.max
+    assert not button(lab, "Train").disabled
+    assert button(lab, "Stop").disabled
+
+
+def test_figures_are_those_of_the_validation_jets(lab):
+    lab.train(blocking=True)
+    (run,) = lab.runs
+    x, y, weight = VALIDATION
+    np.testing.assert_array_equal(run.score, run.result.predict(x))
+    assert run.metrics == metrics.evaluate(y, run.score, weight)
+    assert column(lab, "test AUC (looked at)") == [""]
+    assert (run.look, run.test_score, run.test_metrics) == (0, None, {})
+
+
+def test_nobody_looks_at_the_test_jets_unasked():
+    # Whoever looks at these fails: they have no scores that are numbers.
+    x, y, weight = TEST
+    lab = panel.TrainingPanel(
+        training.Data(*gaussians(800, 1), *VALIDATION), (np.full_like(x, np.nan), y, weight), CONFIG
+    )
+    control(lab, "left").value = "scores"
+    trained(lab, 4, 5)
+    control(lab, "1: 4/1").value = True
+    assert len(lab.runs) == 2
+    lab.look()
+    assert "300 of 300 scores are not finite" in text(lab)
+    assert column(lab, "test AUC (looked at)") == ["", ""]
+
+
+def test_test_jets_are_looked_at_once_on_purpose_and_marked(lab):
+    trained(lab, 4, 5)
+    button(lab, "Look at the test jets of run 2").click()
+    first, second = lab.runs
+    x, y, weight = TEST
+    np.testing.assert_array_equal(second.test_score, second.result.predict(x))
+    assert second.test_metrics == metrics.evaluate(y, second.test_score, weight)
+    assert column(lab, "test AUC (looked at)") == ["", f"{second.test_metrics['auc']} (look 1 of 1)"]
+    assert "The test jets of one run were looked at" in text(lab)
+
+    button(lab, "Look").click()
+    assert "The test jets of run 2 were looked at before" in text(lab)
+    assert (first.look, second.look) == (0, 1)
+
+    control(lab, "1: 4/1").value = True
+    button(lab, "Look at the test jets of run 1").click()
+    assert column(lab, "test AUC (looked at)") == [
+        f"{first.test_metrics['auc']} (look 2 of 2)",
+        f"{second.test_metrics['auc']} (look 1 of 2)",
+    ]
+    assert "The test jets of 2 runs were looked at. Choosing among these runs by their test figures" in text(lab)
+
+
+def test_a_look_counts_also_when_its_run_is_deleted(lab):
+    trained(lab, 4, 5)
+    control(lab, "1: 4/1").value = True
+    lab.look()
+    button(lab, "Delete").click()
+    lab.look()
+    (left,) = lab.runs
+    assert (left.number, left.look) == (2, 2)
+    assert column(lab, "test AUC (looked at)") == [f"{left.test_metrics['auc']} (look 2 of 2)"]
+
+
+def test_a_look_is_at_one_run_with_its_own_inputs(lab):
+    lab.look()
+    assert "no finished run to look at yet" in text(lab)
+    lab.train(blocking=True)
+    control(lab, "b").value = False
+    lab.train(blocking=True)
+    for box in find(lab, widgets.Checkbox, "1: ") + find(lab, widgets.Checkbox, "2: "):
+        box.value = True
+    lab.look()
+    assert "Several runs are ticked" in text(lab)
+    assert [run.look for run in lab.runs] == [0, 0]
+    control(lab, "2: 8/1").value = False
+    lab.look()
+    assert [run.look for run in lab.runs] == [1, 0]
+    np.testing.assert_array_equal(lab.runs[0].test_score, lab.runs[0].result.predict(TEST[0]))
+
+
+def test_run_numbers_are_never_given_again(lab):
+    trained(lab, 4, 5)
+    control(lab, "2: 5/1").value = True
+    button(lab, "Delete").click()
+    trained(lab, 6)
+    assert column(lab, "run") == ["1", "3"]
+    assert [box.description for box in find(lab, widgets.Checkbox) if ": " in box.description] == ["1: 4/1", "3: 6/1"]
+
+
+def test_yardsticks_are_scores_of_the_validation_jets_and_few_enough():
+    data = training.Data(*gaussians(800, 1), *VALIDATION)
+    with pytest.raises(
+        ConfigError, match=r"yardstick 'BDT' has scores of shape \(300,\), but there are 400 validation"
+    ):
+        panel.TrainingPanel(data, TEST, CONFIG, {"BDT": TEST[0][:, 0]})
+    score = VALIDATION[0][:, 0]
+    with pytest.raises(ConfigError, match=r"There are 7 yardsticks .*; at most 6 can be told apart"):
+        panel.TrainingPanel(data, TEST, CONFIG, {f"cut {n}": score for n in range(7)})
+
+
+def test_all_yardsticks_and_ticked_runs_are_told_apart(lab):
+    x, y, weight = VALIDATION
+    known = live_views.Known(CONFIG, (2,), y, weight, score=x[:, 0])
+    known.yardsticks = live_views.yardsticks({f"cut {n}": x[:, n % 2] for n in range(6)}, y, weight)
+    lab.train(blocking=True)
+    known.overlaid = live_views.overlaid([replace(lab.runs[0], number=n) for n in range(1, 7)], y, weight)
+    ax = plots.figure().axes[0]
+    live_views.roc(ax, known)
+    looks = {(line.get_color(), line.get_linestyle()) for line in ax.lines}
+    assert len(looks) == len(ax.lines) == 14  # and this network, and chance
+    assert ax.get_title() == "validation jets"
+    named = [entry.get_text() for entry in ax.get_legend().get_texts()]
+    assert named[0] == f"cut 0 (AUC {metrics.evaluate(y, x[:, 0], weight)['auc']})"
+    assert named[6] == f"6: 8/1 (AUC {lab.runs[0].metrics['auc']})"
 
 
 def test_sliders_decide_what_is_trained(lab):
@@ -80,57 +212,72 @@ def test_a_smaller_training_set_counts_in_the_warning(lab):
     assert "more than there are" in small._controls._size.value
 
 
-def test_stop_ends_a_long_training_and_keeps_the_best_weights(lab):
-    lab._controls.epochs.value = 100
-    lab._controls.batch_size.value = 1
+def test_stop_ends_a_training_and_keeps_the_best_weights(lab, gate):
     lab.train()
-    wait_until(lambda: lab._known.history.get("val_loss"))
-    assert lab._steering.train_button.disabled
+    gate.wait()
+    assert button(lab, "Train").disabled
     lab.stop()
-    wait_until(lambda: not lab._steering.train_button.disabled)
-    assert "Stopped" in lab._steering.status.value
-    assert lab.runs[0].result.best_epoch >= 1
+    gate.let()
+    wait_until(lambda: not button(lab, "Train").disabled)
+    assert "Stopped" in text(lab)
+    assert lab.runs[0].result.best_epoch == 1
 
 
-def test_pause_step_and_resume(lab):
-    lab._controls.epochs.value = 100
+def test_pause_step_and_resume(lab, gate):
     lab.step("batch")
-    wait_until(lambda: lab._steering.train_button.description == "Resume")
-    assert "batch 1 of 13" in lab._steering.status.value
-    assert lab._steering.pause_button.disabled
+    wait_until(lambda: find(lab, widgets.Button, "Resume"))
+    assert "batch 1 of 13" in text(lab)
+    assert button(lab, "Pause").disabled
     lab.step("epoch")
-    wait_until(lambda: len(lab._known.history.get("val_loss", [])) == 1 and not lab._steering.train_button.disabled)
+    gate.wait()
+    gate.let()
+    wait_until(lambda: find(lab, widgets.Button, "Resume"))
     lab.train()
-    wait_until(lambda: len(lab._known.history["val_loss"]) > 2)
-    assert (lab._steering.train_button.disabled, lab._steering.pause_button.disabled) == (True, False)
+    gate.wait()
+    assert (button(lab, "Train").disabled, button(lab, "Pause").disabled) == (True, False)
     lab.pause()
-    wait_until(lambda: not lab._steering.train_button.disabled)
+    gate.let()
+    wait_until(lambda: find(lab, widgets.Button, "Resume"))
     lab.stop()
-    wait_until(lambda: lab._steering.stop_button.disabled)
-    assert len(lab.runs) == 1
+    wait_until(lambda: button(lab, "Stop").disabled)
+    assert [len(run.result.history["loss"]) for run in lab.runs] == [2]
 
 
-def test_a_slider_moved_while_training_starts_a_new_network(lab):
-    lab._controls.epochs.value = 100
+def test_a_slider_moved_while_training_starts_a_new_network(lab, gate):
     lab.train()
-    wait_until(lambda: lab._known.history.get("val_loss"))
-    lab._controls.nodes.value = 5
-    wait_until(lambda: lab.runs)
-    lab._controls.learning_rate.value = 1e-4
-    assert lab.runs[0].result.config.label == "8/1"
-    wait_until(lambda: lab._known.before.get("val_loss"))
+    gate.wait()
+    control(lab, "nodes per layer").value = 5
+    gate.let()
+    gate.wait()
+    # The second network is held at the end of its first epoch, the first one is in the table.
+    assert column(lab, "nodes/layers") == ["8/1"]
+    control(lab, "learning rate").value = 1e-4
     lab.stop()
-    wait_until(lambda: lab._steering.stop_button.disabled)
-    assert [run.result.config.label for run in lab.runs][1:] in (["5/1"], [])
+    gate.let()
+    wait_until(lambda: button(lab, "Stop").disabled)
+    assert [(run.result.config.label, run.result.best_epoch) for run in lab.runs] == [("8/1", 1), ("5/1", 1)]
+
+
+def test_a_rate_changed_while_a_network_trains_is_recorded(lab, gate):
+    lab.train()
+    gate.wait()
+    control(lab, "learning rate").value = 1e-3
+    gate.let()
+    gate.wait()
+    gate.open()
+    wait_until(lambda: button(lab, "Stop").disabled)
+    assert column(lab, "differs in") == ["learning rate 0.001 from epoch 2"]
+    (row,) = exported(lab)
+    assert (row["learning_rate"], row["learning_rate_changes [epoch: rate]"]) == ("0.01", "2: 0.001")
 
 
 def test_a_second_training_is_refused_with_a_sentence(lab):
     gate = threading.Event()
-    job = worker.start(lambda: gate.wait(20), "Training elsewhere")
+    job = worker.start(gate.wait, "Training elsewhere")
     lab.train()
     gate.set()
-    job.join(20)
-    assert "Training elsewhere is still running" in lab._steering.status.value
+    job.join()
+    assert "Training elsewhere is still running" in text(lab)
     assert lab.runs == []
 
 
@@ -155,21 +302,20 @@ def test_same_configuration_trains_the_same_network(lab):
 
 
 def test_reset_clears_the_curves_and_puts_the_controls_back(lab):
-    empty = bytes(lab._image.value)
+    empty = picture(lab)
     lab.train(blocking=True)
-    lab._controls.nodes.value = 3
-    lab._steering.reset()
-    assert bytes(lab._image.value) == empty
+    control(lab, "nodes per layer").value = 3
+    button(lab, "Reset").click()
+    assert picture(lab) == empty
     assert lab.config == CONFIG
     assert len(lab.runs) == 1
-    lab._controls.epochs.value = 100
-    lab.train()
-    wait_until(lambda: lab._known.history.get("val_loss"))
-    lab._steering.reset()
-    wait_until(lambda: lab._steering.stop_button.disabled)
-    assert bytes(lab._image.value) == empty
-    assert (len(lab.runs), lab._known.history) == (1, {})
-    assert "press Train" in lab._steering.status.value
+    lab.step("epoch")
+    wait_until(lambda: find(lab, widgets.Button, "Resume"))
+    button(lab, "Reset").click()
+    wait_until(lambda: button(lab, "Stop").disabled)
+    assert picture(lab) == empty
+    assert len(lab.runs) == 1
+    assert "press Train" in text(lab)
 
 
 def test_fewer_inputs_are_fewer_columns(lab):
@@ -199,23 +345,22 @@ def test_every_view_changes_with_the_training(lab, name):
 
 
 def test_runs_are_ticked_deleted_and_exported(lab):
-    for nodes in (4, 5, 6):
-        lab._controls.nodes.value = nodes
-        lab.train(blocking=True)
-    table = lab._table
-    alone = bytes(lab._image.value)
-    table._ticks.children[0].value = True
-    assert bytes(lab._image.value) != alone
-    assert [each.label.split()[0] for each in lab._known.overlaid] == ["4/1"]
-    table._ticks.children[1].value = True
-    assert [each.label.split()[0] for each in lab._known.overlaid] == ["5/1", "4/1"]
-    table.delete()
+    trained(lab, 4, 5, 6)
+    alone = picture(lab)
+    control(lab, "1: 4/1").value = True
+    one = picture(lab)
+    control(lab, "2: 5/1").value = True
+    assert len({alone, one, picture(lab)}) == 3
+    button(lab, "Delete").click()
     assert [run.result.config.nodes for run in lab.runs] == [6]
-    assert bytes(lab._image.value) == alone
+    assert picture(lab) == alone
     lab.train(blocking=True)
-    assert [box.description for box in table._ticks.children] == ["3: 6/1", "4: 6/1"]
-    text = base64.b64decode(re.search('base64,([^"]+)', table._link.value)[1]).decode()
-    assert len(list(csv.reader(text.splitlines()))) == 3
+    lab.look()
+    rows = exported(lab)
+    assert [row["run"] for row in rows] == ["3", "4"]
+    assert [float(row["validation_auc"]) for row in rows] == [run.metrics["auc"].value for run in lab.runs]
+    assert [row["test_auc"] for row in rows] == ["", str(lab.runs[1].test_metrics["auc"].value)]
+    assert [(row["test_look"], row["test_looks"]) for row in rows] == [("", ""), ("1", "1")]
 
 
 def test_code_share_and_save(lab, tmp_path, monkeypatch):
@@ -317,40 +462,40 @@ def test_every_control_has_a_sentence():
         assert len(widget.tooltip) > 10
 
 
+def cut_off(after):
+    """A panel whose training, kept as "M2", was cut off after that epoch."""
+    lab = made(keep="M2")
+
+    def dies(event):
+        if event.epoch == after:
+            raise SystemError("the kernel died")
+
+    lab.epoch_ended = dies
+    lab.train(blocking=True)
+
+
 def test_a_training_that_was_cut_off_is_offered(monkeypatch, tmp_path):
     monkeypatch.setenv("JETLAB_CHECKPOINTS", str(tmp_path))
     whole = made()
     whole.train(blocking=True)
-    assert made(keep="M2")._steering._offer.children == ()
-
-    file = tmp_path / "M2.npz"
-    first = made(keep="M2")
-    first.epoch_ended = lambda event: event.epoch == 2 and file.rename(tmp_path / "cut off")
-    first.train(blocking=True)
-    (tmp_path / "cut off").rename(file)
+    assert find(made(keep="M2"), widgets.Button, "Go on") == []
+    cut_off(after=2)
     again = made(keep="M2")
-    text, go_on, _ = again._steering._offer.children
-    assert "A training of 8/1 was cut off after epoch 2 of 3" in text.value
-    go_on.click()
-    wait_until(lambda: again.runs)
+    assert "A training of 8/1 was cut off after epoch 2 of 3" in text(again)
+    button(again, "Go on").click()
+    wait_until(lambda: again.runs and button(again, "Stop").disabled)
     assert again.runs[0].result.history["loss"] == whole.runs[0].result.history["loss"]
-    assert again._known.history["loss"] == whole._known.history["loss"]
+    assert picture(again) == picture(whole)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cut_off_training_can_be_forgotten(monkeypatch, tmp_path):
     monkeypatch.setenv("JETLAB_CHECKPOINTS", str(tmp_path))
-    file = tmp_path / "M2.npz"
+    cut_off(after=1)
     lab = made(keep="M2")
-    lab.epoch_ended = lambda event: event.epoch == 1 and file.rename(tmp_path / "cut off")
-    lab.train(blocking=True)
-    (tmp_path / "cut off").rename(file)
-    offer = made(keep="M2")._steering._offer
-    offer.children[2].click()
-    assert offer.children == ()
-    assert not file.exists()
-    file.write_bytes(b"damaged")
-    assert made(keep="M2")._steering._offer.children == ()
+    button(lab, "Forget it").click()
+    assert find(lab, widgets.Button, "Go on") == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

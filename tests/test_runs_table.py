@@ -5,6 +5,7 @@ import dataclasses
 import io
 import types
 
+import numpy as np
 import pytest
 
 from jetlab import config as configs
@@ -13,10 +14,17 @@ from jetlab.config import INPUTS, RunConfig
 from jetlab.metrics import Estimate
 
 
-def run(config, n=321, best=4, reason="finished", **metrics):
+def trained(config, n=321, best=4, reason="finished", rates=()):
     model = types.SimpleNamespace(count_params=lambda: n)
-    result = types.SimpleNamespace(config=config, model=model, best_epoch=best, reason=reason, seconds=12.3456)
-    return types.SimpleNamespace(result=result, metrics=metrics)
+    history = {"learning_rate": list(rates)}
+    return types.SimpleNamespace(
+        config=config, model=model, history=history, best_epoch=best, reason=reason, seconds=12.3456
+    )
+
+
+def run(config, n=321, best=4, reason="finished", number=1, look=0, test=None, rates=(), **metrics):
+    result = trained(config, n, best, reason, rates)
+    return types.SimpleNamespace(number=number, result=result, metrics=metrics, look=look, test_metrics=test or {})
 
 
 def read(text):
@@ -106,6 +114,10 @@ def test_every_choice_has_its_own_words(name):
     assert all(found)
 
 
+def figures(row, part):
+    return [row[f"{part}_{name}"] for name in ("auc", "auc_error", "rejection_50", "rejection_50_error")]
+
+
 def test_csv_is_read_back():
     first = RunConfig(layers=2, nodes=32, learning_rate=1e-5, train_size=5000)
     second = RunConfig(model="lstm", inputs=("dr", 'odd, "name"\nhere'), bidirectional=True)
@@ -121,9 +133,8 @@ def test_csv_is_read_back():
     assert [row["train_size [jets]"] for row in rows] == ["5000", "all"]
     assert [int(row["parameters"]) for row in rows] == [4321, 99]
     assert [int(row["best_epoch"]) for row in rows] == [4, 11]
-    assert (float(rows[0]["auc"]), float(rows[0]["auc_error"])) == (0.97123456789, 0.0012)
-    assert (float(rows[0]["rejection_50"]), float(rows[0]["rejection_50_error"])) == (131.25, 9.5)
-    assert float(rows[1]["rejection_50"]) == float("inf")
+    assert figures(rows[0], "validation") == ["0.97123456789", "0.0012", "131.25", "9.5"]
+    assert float(rows[1]["validation_rejection_50"]) == float("inf")
     assert rows[1]["inputs"] == 'dr odd, "name"\nhere'
     assert rows[1]["bidirectional"] == "True"
     assert [row["reason"] for row in rows] == ["finished", "stopped"]
@@ -134,14 +145,61 @@ def test_csv_has_every_field_and_a_unit_where_there_is_one():
     (header,) = csv.reader(io.StringIO(runs_table.to_csv([])))
     names = [name.partition(" [")[0] for name in header]
     assert len(set(names)) == len(names)
-    assert names[1:-8] == [field.name for field in dataclasses.fields(RunConfig)]
+    assert names[:2] == ["run", "label"]
+    assert names[2 : names.index("learning_rate_changes")] == [field.name for field in dataclasses.fields(RunConfig)]
     assert {"batch_size [jets]", "image_size [pixels]", "training_time [s]"} <= set(header)
 
 
 def test_csv_of_a_regression_leaves_the_metrics_empty():
     (row,) = read(runs_table.to_csv([run(RunConfig(loss="huber"))]))
-    assert [row[name] for name in ("auc", "auc_error", "rejection_50", "rejection_50_error")] == [""] * 4
+    assert figures(row, "validation") == [""] * 4
     assert row["loss"] == "huber"
+
+
+def test_csv_has_test_figures_of_the_runs_that_were_looked_at():
+    found = {"auc": Estimate(0.97, 0.002), "rejection_50": Estimate(120.5, 8.25)}
+    first, second = read(runs_table.to_csv([run(RunConfig()), run(RunConfig(), number=7, look=2, test=found)], looks=3))
+    assert [first["run"], *figures(first, "test"), first["test_look"], first["test_looks"]] == ["1"] + [""] * 6
+    assert figures(second, "test") == ["0.97", "0.002", "120.5", "8.25"]
+    assert [second["run"], second["test_look"], second["test_looks"]] == ["7", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "rates", "found"),
+    [
+        ({}, [], {}),
+        ({}, [1e-3] * 5, {}),
+        ({}, [1e-3, 1e-3, 1e-4, 1e-4, 1e-2], {3: 1e-4, 5: 1e-2}),
+        ({}, [0.5] * 3, {1: 0.5}),
+        ({"schedule": "step", "epochs": 4}, [1e-3, 1e-3, 1e-4, 1e-5], {}),
+        ({"schedule": "step", "epochs": 4}, [1e-3, 3e-3, 3e-4, 3e-5], {2: 3e-3}),
+        ({"schedule": "step", "epochs": 4}, [1e-3, 3e-3, 3e-3, 3e-3], {2: 3e-3}),
+    ],
+)
+def test_a_rate_that_was_turned_is_told_from_the_schedule(changes, rates, found):
+    config = RunConfig(**changes)
+    single = [float(np.float32(rate)) for rate in rates]
+    assert runs_table.rate_changes(trained(config, rates=single)) == pytest.approx(found)
+
+
+def test_the_cosine_schedule_is_no_change():
+    config = RunConfig(schedule="cosine", epochs=100)
+    rates = [config.rate(epoch) for epoch in range(1, 101)]
+    assert runs_table.rate_changes(trained(config, rates=rates)) == {}
+
+
+def test_table_and_csv_show_the_start_and_the_changes_of_a_rate():
+    found = {"auc": Estimate(0.9, 0.01), "rejection_50": Estimate(30.0, 2.0)}
+    runs = [
+        run(RunConfig(learning_rate=1e-2), rates=[1e-2, 1e-2, 1e-3, 1e-4], **found),
+        run(RunConfig(learning_rate=1e-3), number=2, rates=[1e-3] * 4, **found),
+    ]
+    differs = runs_table.columns(runs, lambda run, text: "")["differs in"]
+    turned = "learning rate 0.001 from epoch 3, learning rate 0.0001 from epoch 4"
+    assert differs == [f"learning rate 0.01, {turned}", "learning rate 0.001"]
+    rows = read(runs_table.to_csv(runs))
+    assert [row["learning_rate"] for row in rows] == ["0.01", "0.001"]
+    assert [row["learning_rate_changes [epoch: rate]"] for row in rows] == ["3: 0.001; 4: 0.0001", ""]
 
 
 @pytest.mark.parametrize(

@@ -5,28 +5,68 @@ import pytest
 
 from jetlab import plots, tracking, tracking_panel, tracking_plots, worker
 from jetlab.tracking_panel import TrackingPanel
+from tests.panels import MOST, button, column, control, picture, text, wait_until
+
+EVENTS = tracking.simulate(50, seed=51)
+VALIDATION, TEST = EVENTS.first(10, skip=30), EVENTS.first(10, skip=40)
 
 
 @pytest.fixture
 def panel() -> TrackingPanel:
-    hits = tracking.simulate(40, seed=51)
-    panel = TrackingPanel(hits.first(30), hits.first(10, skip=30))
-    panel._bins.value, panel._hidden.value, panel._epochs.value = 25, 5, 2
+    panel = TrackingPanel(EVENTS.first(30), VALIDATION, TEST)
+    for slider, value in {"phi bins": 25, "hidden size": 5, "epochs": 2}.items():
+        control(panel, slider).value = value
     return panel
 
 
+def score(run, events):
+    return tracking.evaluate(events, run.network.assign(events)).efficiency
+
+
 def test_training_redraws_the_event_and_keeps_the_run(panel: TrackingPanel) -> None:
-    before = panel._image.value
+    before = picture(panel)
     panel.train(blocking=True)
-    assert panel._image.value != before
-    assert bytes(panel._image.value).startswith(b"\x89PNG")
-    ((size, settings, score),) = panel.runs
-    assert (size, settings.bins, settings.hidden, settings.epochs) == (panel._size.value, 25, 5, 2)
-    assert 0 < score < 1
-    assert f"<td>{score:.3f}</td>" in panel._table.value
-    assert "All 2 epochs are done" in panel._status.value
-    assert not panel._train.disabled
-    assert panel._halt.disabled
+    assert picture(panel) != before
+    assert picture(panel).startswith(b"\x89PNG")
+    (run,) = panel.runs
+    settings = run.network.settings
+    assert (run.events, settings.bins, settings.hidden, settings.epochs) == (30, 25, 5, 2)
+    assert column(panel, "training events") == ["30"]
+    assert "All 2 epochs are done" in text(panel)
+    assert not button(panel, "Train").disabled
+    assert button(panel, "Stop").disabled
+
+
+def test_scores_are_those_of_the_validation_events(panel: TrackingPanel) -> None:
+    panel.train(blocking=True)
+    (run,) = panel.runs
+    assert len(run.scores) == 2
+    assert run.scores[-1] == run.score == score(run, VALIDATION)
+    assert column(panel, "validation score") == [str(run.score)]
+    assert (run.look, run.test_score, column(panel, "test score (looked at)")) == (0, None, [""])
+
+
+def test_test_events_are_looked_at_once_on_purpose_and_marked(panel: TrackingPanel) -> None:
+    panel.train(blocking=True)
+    panel.train(blocking=True)
+    button(panel, "Look at the test events of run 2").click()
+    first, second = panel.runs
+    assert second.test_score == score(second, TEST)
+    assert column(panel, "test score (looked at)") == ["", f"{second.test_score} (look 1 of 1)"]
+    panel.look()
+    assert "The test events of run 2 were looked at before" in text(panel)
+    assert (first.look, second.look) == (0, 1)
+
+
+def test_ticked_runs_are_drawn_beside(panel: TrackingPanel) -> None:
+    panel.train(blocking=True)
+    alone = picture(panel)
+    control(panel, "1: 30 events, 25 bins, hidden 5").value = True
+    assert picture(panel) != alone
+    button(panel, "Delete").click()
+    assert (picture(panel), panel.runs) == (alone, [])
+    panel.train(blocking=True)
+    assert column(panel, "run") == ["2"]
 
 
 def test_only_one_training_at_a_time(panel: TrackingPanel) -> None:
@@ -35,22 +75,52 @@ def test_only_one_training_at_a_time(panel: TrackingPanel) -> None:
     panel.train()
     wait.set()
     busy.join()
-    assert "Another job is still running" in panel._status.value
+    assert "Another job is still running" in text(panel)
     assert panel.runs == []
 
 
 def test_stop_ends_it(panel: TrackingPanel, monkeypatch: pytest.MonkeyPatch) -> None:
-    panel._epochs.value = 40
-    original = panel._on_epoch
+    train = tracking_panel.train
 
-    def first_epoch(network, epoch):
-        original(network, epoch)
-        panel.stop()
+    def stopped_after_an_epoch(hits, settings, on_epoch, stop):
+        def first_epoch(network, epoch):
+            on_epoch(network, epoch)
+            panel.stop()
 
-    monkeypatch.setattr(panel, "_on_epoch", first_epoch)
+        return train(hits, settings, first_epoch, stop)
+
+    monkeypatch.setattr(tracking_panel, "train", stopped_after_an_epoch)
+    control(panel, "epochs").value = 40
     panel.train(blocking=True)
-    assert len(panel._scores) == 1
-    assert "Stopped" in panel._status.value
+    (run,) = panel.runs
+    assert len(run.scores) == 1
+    # It learnt from one more batch.
+    assert run.score == score(run, VALIDATION)
+    assert "Stopped" in text(panel)
+
+
+def test_a_training_that_is_refused_does_not_cancel_a_stop(
+    panel: TrackingPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, gate, train = threading.Event(), threading.Event(), tracking_panel.train
+
+    def held(*args):
+        begun.set()
+        gate.wait()
+        return train(*args)
+
+    monkeypatch.setattr(tracking_panel, "train", held)
+    panel.train()
+    assert begun.wait(MOST)
+    panel.stop()
+    panel.train()
+    assert "is still running in this notebook" in text(panel)
+    gate.set()
+    wait_until(lambda: not button(panel, "Train").disabled)
+    assert "Stopped." in text(panel)
+    assert panel.runs == []  # stopped in its first batch
+    panel.train(blocking=True)
+    assert len(panel.runs) == 1
 
 
 def test_a_failure_is_told(panel: TrackingPanel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,8 +129,8 @@ def test_a_failure_is_told(panel: TrackingPanel, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(tracking_panel, "train", fail)
     panel.train(blocking=True)
-    assert "no room for &lt;pictures&gt;" in panel._status.value
-    assert not panel._train.disabled
+    assert "no room for <pictures>" in text(panel)
+    assert not button(panel, "Train").disabled
 
 
 def test_pictures_show_each_track_and_each_mistake() -> None:
