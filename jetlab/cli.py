@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jetlab
+from jetlab import shipped
 
 _SIMULATION_PACKAGES = {"pythia8mc", "fastjet"}
 
@@ -32,8 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name not in _SIMULATION_PACKAGES:
             raise
-        install = f"{sys.executable} -m pip install -c constraints.txt -e '.[simulation]'"
-        return _failed(f"{error.name} is not installed; in jetlab's folder: {install}")
+        return _failed(f"{error.name} is not installed: {shipped.install('simulation')}")
     except (OSError, ValueError) as error:
         # jetlab's own errors are ValueErrors and already say what to do; a traceback would bury that.
         return _failed(error)
