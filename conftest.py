@@ -1,35 +1,32 @@
-"""Runs the lessons by nbval as a room of participants would, measures each, and keeps what each cell showed.
+"""Runs the lessons as a room of participants would, measures each, and keeps what each cell showed.
 
-One run tells three things. The solutions are right: their cells run in place. Whoever leaves every exercise unanswered
-gets to the end as well: what a solution defines is forgotten after it. And a lesson that passed is stored with its
-outputs in build/lessons, which is what `make site` renders.
+notebooks/02_dense_tagger.ipynb stands for the two copies of M2 that `jetlab release` hands out. Both run on jetlab's
+wheel, away from the repository (tests/released.py). Of the copy with solutions nbval runs each cell as a test; the copy
+without runs meanwhile, in a kernel of its own, and is one test more. A lesson that passed is stored with its outputs in
+build/lessons, which is what `make site` renders.
 """
 
 import atexit
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 import pytest
-from nbval.plugin import IPyNbCell
+from nbval.kernel import RunningKernel
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+from tests import released, run_lesson
 
 #: What Binder gives a participant.
 MEMORY_LIMIT_GB = 2.0
 LESSONS = Path(__file__).resolve().parent / "notebooks"
 RUNS = LESSONS.parent / "build" / "lessons"
-
-# Names only: an array that a solution changes in place stays changed.
-REMEMBER = "_before = dict(globals())"
-FORGET = """
-for _name in set(globals()) - set(_before):
-    if not _name.startswith("_"):
-        del globals()[_name]
-globals().update({name: value for name, value in _before.items() if not name.startswith("_")})
-del _before
-"""
 
 # A slider draws with what its names mean when it is moved: a later cell may have used one for something else.
 REDRAW = """
@@ -52,6 +49,66 @@ os.environ["JETLAB_PROGRESS"] = str(Path(_private.name) / "progress")
 os.environ["JETLAB_CHECKPOINTS"] = str(Path(_private.name) / "checkpoints")
 
 
+class Lesson(IPyNbFile):
+    """A lesson of the kit, run where a participant would."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """The cells with the solutions among them, then the whole lesson without them."""
+        yield from super().collect()
+        yield WithoutSolutions.from_parent(self, name="without solutions")
+
+    def setup(self) -> None:
+        """Start the kernel that the cells run in, and the copy without solutions if that is asked for."""
+        folder = released.install()
+        name = self.path.relative_to(LESSONS)
+        copy = nbformat.read(folder / "with" / name, as_version=4)
+        assert [cell.source for cell in copy.cells] == [cell.source for cell in self.nb.cells]
+        environment = released.environment(folder)
+        for item in self.session.items:
+            if isinstance(item, WithoutSolutions) and item.parent is self:
+                item.start(folder / "without" / name, environment)
+        with mock.patch.dict(os.environ, environment, clear=True):
+            self.kernel = RunningKernel(released.KERNEL, cwd=str((folder / "with" / name).parent))
+
+
+class WithoutSolutions(pytest.Item):
+    """The copy of a lesson without its solutions: that it runs to its end, every exercise unanswered."""
+
+    def start(self, copy: Path, environment: dict[str, str]) -> None:
+        """Run it in a process of its own, whose progress and checkpoints are no other's."""
+        private = Path(tempfile.mkdtemp(dir=_private.name))
+        own = {"JETLAB_PROGRESS": str(private / "progress.json"), "JETLAB_CHECKPOINTS": str(private / "checkpoints")}
+        self.said = private / "said.txt"
+        command = [sys.executable, run_lesson.__file__, str(copy), released.KERNEL]
+        with self.said.open("w") as stream:
+            self.process = subprocess.Popen(command, env=environment | own, stdout=stream, stderr=subprocess.STDOUT)
+        self.parent.addfinalizer(self.stop)
+
+    def stop(self) -> None:
+        """End the process, where the tests end before it."""
+        self.process.kill()
+        self.process.wait()
+
+    def runtest(self) -> None:
+        """Wait for its end."""
+        if self.process.wait():
+            pytest.fail(self.said.read_text(), pytrace=False)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """The headline of a failure."""
+        return self.path, None, f"{self.path.stem} without solutions"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Iterator[None]:
+    """Take the kit's lessons from nbval, which collects notebooks if it is asked to; others stay as they are."""
+    found = yield
+    return [
+        Lesson.from_parent(parent, path=file_path) if type(each) is IPyNbFile and LESSONS in file_path.parents else each
+        for each in found
+    ]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Note when a notebook's first cell begins."""
     if isinstance(item, IPyNbCell):
@@ -60,19 +117,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Run a solution as JupyterLab does, with its tag, and forget what it defined; keep what a cell showed."""
+    """Run a solution as JupyterLab does, with its tag; keep what a cell showed."""
     if not isinstance(item, IPyNbCell):
         return (yield)
-    solution = "solution" in item.cell.metadata.get("tags", [])
-    if solution:
-        _run(item, REMEMBER)
+    if "solution" in item.cell.metadata.get("tags", []):
         item.parent.kernel.kc.session.metadata = {"tags": ["solution"]}
     try:
         result = yield
     finally:
         item.parent.kernel.kc.session.metadata = {}
-    if solution:
-        _run(item, FORGET)
     item.cell.outputs, item.cell.execution_count = item.test_outputs, item.cell_num + 1
     return result
 
@@ -80,7 +133,8 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
     """After a notebook's last cell draw all sliders again, and measure the kernel: too much memory is an error."""
-    if not isinstance(item, IPyNbCell) or (nextitem is not None and nextitem.path == item.path):
+    last = not isinstance(nextitem, IPyNbCell) or nextitem.path != item.path
+    if not isinstance(item, IPyNbCell) or not last:
         return (yield)
     trouble = _run(item, REDRAW) if item.parent.kernel.is_alive() else ""
     peak = _peak_memory(item.parent.kernel.km.provisioner.pid)

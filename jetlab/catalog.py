@@ -3,19 +3,22 @@
 A file is looked for in the folder $JETLAB_DATA, then among the kit's own data, then in the user's cache.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pooch
 
+from jetlab import shipped
 from jetlab.download import download
 from jetlab.io import read_root
 from jetlab.sample import DataError, JetSample
 
-SHIPPED = Path(__file__).resolve().parent.parent / "data"
+SHIPPED = shipped.DATA
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,18 @@ def load(name: str = "jets") -> JetSample:
     return read_root(path(name))
 
 
+def results(name: str) -> Any:
+    """Return what a benchmark of the kit measured, such as "tracking", as its JSON file has it.
+
+    Raises:
+        DataError: there is no such file.
+    """
+    file = shipped.RESULTS / f"{name}.json"
+    if not file.is_file():
+        raise DataError(f"{file} is missing: {shipped.remedy('benchmarks/results')}.")
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
 def path(name: str) -> Path:
     """Return where a data set's file lies; fetch it first, with a progress bar, if it is one to be downloaded.
 
@@ -158,7 +173,7 @@ def path(name: str) -> Path:
         raise DataError(f"'{name}' is not there yet: make it by typing '{command}', or take catalog.load('jets').")
     if not entry.url:
         raise DataError(
-            f"{SHIPPED / entry.file} is missing: clone the kit again, or set JETLAB_DATA to the folder that has it."
+            f"{SHIPPED / entry.file} is missing: set JETLAB_DATA to a folder that has it, or {shipped.remedy('data')}."
         )
     return fetch(entry, _cache())
 

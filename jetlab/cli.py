@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jetlab
+from jetlab import shipped
 from jetlab.errors import JetlabError, counted
 
 _SIMULATION_PACKAGES = {"pythia8mc", "fastjet"}
@@ -50,8 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name not in _SIMULATION_PACKAGES:
             raise
-        install = f"{sys.executable} -m pip install -c constraints.txt -e '.[simulation]'"
-        return _failed(f"{error.name} is not installed; in jetlab's folder: {install}")
+        return _failed(f"{error.name} is not installed: {shipped.install('simulation')}")
     except JetlabError as error:
         # It says in a sentence what to do; a traceback would bury that.
         return _failed(error)

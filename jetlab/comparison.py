@@ -3,10 +3,8 @@
 As in `jetlab.metrics`, y is 1 for W and 0 for QCD, a high score means W-like, and weights are per jet.
 """
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +14,6 @@ from jetlab import metrics
 from jetlab.errors import JetlabError
 from jetlab.metrics import Estimate, Floats
 
-#: Written by benchmarks/taggers.py, trained on more jets than a lesson has the time for.
-RESULTS = Path(__file__).resolve().parent.parent / "benchmarks" / "results" / "taggers.json"
 _HEAD = ("tagger", "AUC", "accuracy", "1/εB at εS = 0.3", "at εS = 0.5", "parameters", "seconds", "seeds")
 
 
@@ -62,20 +58,6 @@ def text(rows: Sequence[Mapping[str, Any]]) -> str:
         "  ".join([line[0].ljust(widths[0]), *(f"{cell:>{w}}" for cell, w in zip(line[1:], widths[1:], strict=True))])
         for line in lines
     )
-
-
-def published(path: Path = RESULTS) -> dict[str, Any]:
-    """The committed results of benchmarks/taggers.py: what is known of the "sample", the "rows" of its table, and more.
-
-    "auc_above_bdt" has, for each network, what `auc_difference` gives between it and the BDT: auc, auc_err and seeds.
-    Raises ComparisonError where jetlab was installed without its benchmarks. Used in M5.
-    """
-    if not path.exists():
-        raise ComparisonError(
-            f"{path} is not here: jetlab was installed without its clone. The table is at the kit's repository, in "
-            "benchmarks/results/taggers.json."
-        )
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def auc_difference(

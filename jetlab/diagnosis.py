@@ -13,12 +13,13 @@ import psutil
 from packaging.requirements import Requirement
 
 import jetlab
+from jetlab import shipped
 
 GIGABYTE = 1e9
 LESSON_MEMORY = 2 * GIGABYTE
 SHOWN = ("tensorflow", "keras", "numpy", "uproot", "jupyterlab", "ipywidgets")
 CHECKSUMS = "checksums.sha256"
-INSTALL = "run `make lab` again in jetlab's folder, or there: python -m pip install -c constraints.txt -e '.[cpu]'"
+INSTALL = shipped.install("cpu")
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _data() -> Iterator[Finding]:
     from jetlab import catalog
 
     folder = catalog.SHIPPED
-    remedy = "in jetlab's folder: git restore data"
+    remedy = shipped.remedy("data")
     sums = folder / CHECKSUMS
     if not sums.exists():
         yield Finding("broken", "data", f"{sums} is missing", remedy)

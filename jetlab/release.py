@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jetlab import shipped
 from jetlab.errors import JetlabError
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+NOTEBOOKS = shipped.NOTEBOOKS
 TAG = "solution"
 
 
@@ -37,7 +38,7 @@ def release(folder: Path, solutions: bool, source: Path = NOTEBOOKS) -> list[Pat
         raise ReleaseError(f"{folder} is not empty; name a new folder, or empty this one first.")
     copies = {lesson.relative_to(source): _copy(lesson, solutions) for lesson in _lessons(source)}
     if not copies:
-        raise ReleaseError(f"There are no lessons in {source}: run this from a clone of the kit, not from a wheel.")
+        raise ReleaseError(f"There are no lessons in {source}: {shipped.remedy('notebooks')}.")
     for name, text in copies.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8", newline="\n")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jetlab import catalog, io
+from jetlab import catalog, io, shipped
 from jetlab.io import DataError
 from tests.samples import make_sample
 
@@ -173,7 +173,7 @@ def test_what_could_not_be_verified_is_said(server, tmp_path, capsys):
 
 
 def test_jets_are_found_in_the_kit_or_where_jetlab_data_says(tmp_path, monkeypatch):
-    with pytest.raises(DataError, match=r"shipped.jets\.root is missing: clone the kit again"):
+    with pytest.raises(DataError, match=r"shipped.jets\.root is missing: set JETLAB_DATA .* or run `git restore data`"):
         catalog.load()
     shipped, own = make_sample(5, seed=1), make_sample(7, seed=2)
     io.write_root(shipped, tmp_path / "shipped" / "jets.root")
@@ -182,6 +182,14 @@ def test_jets_are_found_in_the_kit_or_where_jetlab_data_says(tmp_path, monkeypat
     assert catalog.path("jets") == tmp_path / "shipped" / "jets.root"
     monkeypatch.setenv("JETLAB_DATA", str(tmp_path / "own"))
     assert len(catalog.load("jets")) == len(own) != len(shipped)
+
+
+def test_results_are_read_or_what_to_do_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "RESULTS", tmp_path)
+    with pytest.raises(DataError, match=r"tracking\.json is missing: run `git restore benchmarks/results`"):
+        catalog.results("tracking")
+    (tmp_path / "tracking.json").write_text('{"rows": [1, 2]}')
+    assert catalog.results("tracking") == {"rows": [1, 2]}
 
 
 def test_generated_jets_are_found_in_the_cache_or_their_command_is_told(tmp_path):

@@ -1,7 +1,5 @@
 """The comparison of taggers and its plots, against cases whose answers are known."""
 
-import json
-
 import numpy as np
 import pytest
 import scipy.stats
@@ -49,14 +47,6 @@ def test_the_table_has_a_line_per_row_and_numbers_below_each_other(jets):
     assert len({len(line) for line in lines}) == 1
     assert "1,234" in lines[1]
     assert str(Estimate(rows[1]["auc"], rows[1]["auc_err"])) in lines[2]
-
-
-def test_published_results_are_read_and_their_absence_is_told(tmp_path):
-    path = tmp_path / "taggers.json"
-    with pytest.raises(comparison.ComparisonError, match="without its clone"):
-        comparison.published(path)
-    path.write_text(json.dumps({"sample": {"jets": 5}, "rows": [{"tagger": "cut"}]}))
-    assert comparison.published(path) == {"sample": {"jets": 5}, "rows": [{"tagger": "cut"}]}
 
 
 def test_a_paired_difference_is_better_known_than_the_two_numbers(jets):

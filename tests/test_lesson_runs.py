@@ -1,5 +1,6 @@
-"""Lessons are run as participants run them: a solution is tried in its place, then forgotten."""
+"""Lessons are run as participants run them: with the solutions, each in its place, and without."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,15 +9,24 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-START = "answer, data = ..., {'kept': 1}"
+from jetlab.release import release
+from tests import run_lesson
+
+START = "answer = ..."
 
 
-def run(folder: Path, solution: str, after: str) -> str:
-    """What pytest says of a lesson with that solution and that cell after it."""
+def write(folder: Path, solution: str, after: str) -> None:
+    """Make a lesson with that solution and that cell after it."""
     tagged = new_code_cell(solution, metadata={"tags": ["solution"]})
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     lesson = new_notebook(cells=[new_code_cell(START), tagged, new_code_cell(after)], metadata=kernel)
+    folder.mkdir(exist_ok=True)
     nbformat.write(lesson, folder / "lesson.ipynb")
+
+
+def run(folder: Path, solution: str, after: str) -> str:
+    """What pytest says of that lesson."""
+    write(folder, solution, after)
     return pytest_says(folder)
 
 
@@ -28,16 +38,16 @@ def pytest_says(folder: Path) -> str:
     return subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=120, check=False).stdout
 
 
-def test_the_next_cell_finds_the_exercise_unanswered(tmp_path: Path) -> None:
-    solution = "import math\nanswer, extra = math.pi, 2\ndata = None"
-    after = "assert answer is ...\nassert data == {'kept': 1}\nassert not {'extra', 'math'} & set(globals())"
-    assert "3 passed" in run(tmp_path, solution, after)
-
-
-def test_a_cell_that_needs_a_solution_fails(tmp_path: Path) -> None:
-    said = run(tmp_path, "extra = 2", "print(extra)")
-    assert "1 failed, 2 passed" in said
-    assert "NameError" in said
+def test_a_cell_that_needs_a_solution_fails_in_the_copy_without(tmp_path: Path) -> None:
+    write(tmp_path / "lessons", "extra = 2", "print(extra)")
+    for solutions, code, end in ((True, 0, ""), (False, 1, "NameError: name 'extra' is not defined\n")):
+        (copy,) = release(tmp_path / f"solutions_{solutions}", solutions, source=tmp_path / "lessons")
+        command = [sys.executable, run_lesson.__file__, str(copy), "python3"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        said = re.sub(r"\x1b\[[\d;]*m", "", done.stderr)
+        assert done.returncode == code
+        assert said.rstrip().endswith(end.rstrip())
+        assert said.startswith("lesson, Cell 1: " if code else "")
 
 
 @pytest.mark.parametrize("solution", ["answer = 1 / 0", "assert answer is not ..."])

@@ -1,7 +1,6 @@
 """Copies to hand out: nothing of the solutions leaks, every lesson stays whole, the same bytes come twice.
 
-That a copy without solutions runs to its end is shown where nbval runs the lessons (conftest.py): each solution is
-forgotten after its cell there, so the other cells, which are the copy's, run as they do in the copy.
+That the copies run to their end, with solutions and without, is shown where all lessons run (conftest.py).
 """
 
 import ast

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jetlab import comparison
+from jetlab import catalog, comparison
 
 FIGURES = ("auc", "accuracy", "rejection_30", "rejection_50")
 NEEDED = {"tagger", "params", "seconds", "seeds", *FIGURES, *(f"{name}_err" for name in FIGURES)}
@@ -18,7 +18,7 @@ TAGGERS |= {"energyflow_pfn", "energyflow_pfn_our_inputs"}
 
 @pytest.fixture(scope="module")
 def found() -> dict:
-    return json.loads(comparison.RESULTS.read_text(encoding="utf-8"))
+    return catalog.results("taggers")
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jetlab import shipped
 from jetlab.io.checks import atomic, existing, within_memory
 from jetlab.sample import DataError
 from jetlab.tracking.detector import CELLS, LAYERS, RADII, cell_phi
@@ -50,13 +51,12 @@ def load() -> Hits:
 
     Raises DataError where the file is absent or damaged. Used in M7.
     """
-    own = Path(__file__).resolve().parents[2] / "data"
     folders = [Path(os.environ["JETLAB_DATA"]).expanduser()] if os.environ.get("JETLAB_DATA") else []
-    found = next((folder / SHIPPED for folder in (*folders, own) if (folder / SHIPPED).is_file()), None)
+    found = next((folder / SHIPPED for folder in (*folders, shipped.DATA) if (folder / SHIPPED).is_file()), None)
     if found is None:
         raise DataError(
-            f"{own / SHIPPED} is missing: clone the kit again, or make it by typing "
-            f"'jetlab simulate hits --events 1000 --seed {SHIPPED_SEED} --output {own / SHIPPED}'."
+            f"{shipped.DATA / SHIPPED} is missing: {shipped.remedy('data')}, or make it: "
+            f"`jetlab simulate hits --events 1000 --seed {SHIPPED_SEED} --output {shipped.DATA / SHIPPED}`."
         )
     return read_csv(found)
 
