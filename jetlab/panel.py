@@ -109,7 +109,7 @@ class TrainingPanel:
         self._views = [_chooser(label, value) for label, value in (("left", "loss"), ("right", "ROC"))]
         self._image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
         self._table = RunsView(self.runs, self._overlay)
-        self._tools = Tools(lambda: self.config, lambda: self._known.row, self._controls.set, self.runs)
+        self._tools = Tools(lambda: self.config, lambda: self._row(self.config), self._controls.set, self.runs)
         self._controls.on_change(self._moved)
         for view in self._views:
             view.observe(lambda _: self._show(), "value")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jetlab import catalog, jets, live_views, panel, training, worker
-from jetlab.config import ConfigError, RunConfig
+from jetlab.config import RunConfig
 from jetlab.controls import PRESETS
 
 CONFIG = RunConfig(inputs=("a", "b"), layers=1, nodes=8, batch_size=64, learning_rate=1e-2, epochs=3, patience=0)
