@@ -134,7 +134,7 @@ class TrainingPanel:
             measure=self._measure,
             csv=lambda: runs_table.to_csv(self.runs, self._table.looks),
         )
-        self._tools = Tools(lambda: self.config, lambda: self._known.row, self._controls.set, self.runs)
+        self._tools = Tools(lambda: self.config, lambda: self._row(self.config), self._controls.set, self.runs)
         self._controls.on_change(self._moved)
         for view in self._views:
             view.observe(lambda _: self._show(), "value")

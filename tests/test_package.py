@@ -95,6 +95,7 @@ def test_only_plots_and_panel_touch_pyplot_or_widgets(repository: Path) -> None:
         "plots",
         "panel",
         "controls",
+        "control_widgets",
         "sliders",
         "tracking_panel",
         "jes_panel",

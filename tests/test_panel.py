@@ -406,22 +406,6 @@ def made(**options):
     return panel.TrainingPanel(data, gaussians(400, 3), CONFIG, **options)
 
 
-def test_an_instructor_hides_locks_and_caps():
-    lab = made(hide=("dropout", "inputs"), lock=("seed",), most={"epochs": 2, "train_size": 100})
-    assert not lab._controls.chooses("dropout")
-    assert not lab._controls.chooses("inputs")
-    assert lab._controls.seed.disabled
-    assert (lab._controls.epochs.max, lab._controls.train_size.options[-1]) == (2, 100)
-    lab._controls.set(replace(CONFIG, epochs=50, train_size=None))
-    assert (lab.config.epochs, lab.config.train_size) == (2, 100)
-    with pytest.raises(ConfigError, match="hide names nodse"):
-        made(hide=("nodse",))
-    with pytest.raises(ConfigError, match="most names nodes"):
-        made(most={"nodes": 3})
-    with pytest.raises(ConfigError, match="activation is 'rellu'"):
-        made(presets={"mistyped": {"activation": "rellu"}})
-
-
 def test_each_layer_may_have_a_slider_of_its_own():
     lab = made()
     controls = lab._controls
