@@ -6,29 +6,34 @@ other by spinning: measured by benchmarks/room.py.
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
 def configure() -> None:
-    """Set the environment variables of OpenMP, OpenBLAS and TensorFlow, except those that the user has set.
+    """Set the environment variables of `settings`, except those that the user has set.
 
     Where NumPy or scikit-learn is loaded already, their threads are limited through threadpoolctl instead.
     """
-    count = str(cores())
-    wanted = {"OMP_WAIT_POLICY": "PASSIVE", "TF_NUM_INTRAOP_THREADS": count, "TF_NUM_INTEROP_THREADS": count}
-    # OpenBLAS takes OpenMP's number too: a user who has set that one has set both.
-    if "OMP_NUM_THREADS" not in os.environ:
-        # Trees grown on the lessons' jets are fastest on one thread, alone too. PyTorch alone trains by OpenMP.
-        wanted["OMP_NUM_THREADS"] = count if os.environ.get("KERAS_BACKEND") == "torch" else "1"
-        wanted["OPENBLAS_NUM_THREADS"] = count
-    new = {name: value for name, value in wanted.items() if name not in os.environ}
+    new = settings(os.environ)
     os.environ.update(new)
     if "numpy" in sys.modules:
         from threadpoolctl import threadpool_limits
 
         variables = {"openmp": "OMP_NUM_THREADS", "blas": "OPENBLAS_NUM_THREADS"}
         threadpool_limits({library: int(new[name]) for library, name in variables.items() if name in new})
+
+
+def settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Environment variables of OpenMP, OpenBLAS and TensorFlow that are not in `environment` and should be."""
+    count = str(cores())
+    wanted = {"OMP_WAIT_POLICY": "PASSIVE", "TF_NUM_INTRAOP_THREADS": count, "TF_NUM_INTEROP_THREADS": count}
+    # OpenBLAS takes OpenMP's number too: a user who has set that one has set both.
+    if "OMP_NUM_THREADS" not in environment:
+        # Trees grown on the lessons' jets are fastest on one thread, alone too. PyTorch alone trains by OpenMP.
+        wanted["OMP_NUM_THREADS"] = count if environment.get("KERAS_BACKEND") == "torch" else "1"
+        wanted["OPENBLAS_NUM_THREADS"] = count
+    return {name: value for name, value in wanted.items() if name not in environment}
 
 
 def cores(root: Path = Path("/")) -> int:

@@ -8,13 +8,6 @@ import pytest
 
 from jetlab import backend, threads
 
-VARIABLES = (
-    "OMP_WAIT_POLICY",
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "TF_NUM_INTRAOP_THREADS",
-    "TF_NUM_INTEROP_THREADS",
-)
 COUNT = """
 import json, os
 from threadpoolctl import threadpool_info
@@ -25,29 +18,35 @@ print(json.dumps({each["user_api"]: each["num_threads"] for each in threadpool_i
 
 def fresh(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run code in a Python in which only `variables` are set of those that jetlab looks at."""
-    kept = {name: value for name, value in os.environ.items() if name not in (*VARIABLES, "KERAS_BACKEND")}
+    kept = {name: value for name, value in os.environ.items() if name not in (*threads.settings({}), "KERAS_BACKEND")}
     return subprocess.run(
         [sys.executable, "-c", code], env=kept | variables, capture_output=True, text=True, timeout=120, check=True
     )
 
 
-def set_by_jetlab(**variables: str) -> dict[str, str]:
-    """The variables after `import jetlab`."""
-    code = f"import json, os, jetlab; print(json.dumps({{name: os.environ.get(name) for name in {VARIABLES}}}))"
-    return json.loads(fresh(code, **variables).stdout)
-
-
 def test_threads_follow_the_cores_and_wait_asleep() -> None:
     count = str(threads.cores())
-    assert set_by_jetlab() == dict(zip(VARIABLES, ("PASSIVE", "1", count, count, count), strict=True))
-    assert set_by_jetlab(KERAS_BACKEND="torch")["OMP_NUM_THREADS"] == count
+    expected = {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": count,
+        "TF_NUM_INTRAOP_THREADS": count,
+        "TF_NUM_INTEROP_THREADS": count,
+    }
+    assert threads.settings({}) == expected
+    assert json.loads(fresh("import json, os, jetlab; print(json.dumps(dict(os.environ)))").stdout).items() >= (
+        expected.items()
+    )
+
+
+def test_pytorch_trains_on_all_cores() -> None:
+    assert threads.settings({"KERAS_BACKEND": "torch"})["OMP_NUM_THREADS"] == str(threads.cores())
 
 
 def test_what_the_user_has_set_stays() -> None:
-    chosen = {name: "7" for name in VARIABLES} | {"OMP_WAIT_POLICY": "ACTIVE"}
-    assert set_by_jetlab(**chosen) == chosen
+    assert threads.settings(dict.fromkeys(threads.settings({}), "7")) == {}
     # OpenBLAS reads OpenMP's number where it has none of its own.
-    assert set_by_jetlab(OMP_NUM_THREADS="3")["OPENBLAS_NUM_THREADS"] is None
+    assert not {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"} & set(threads.settings({"OMP_NUM_THREADS": "3"}))
 
 
 def test_the_libraries_take_what_is_set() -> None:
