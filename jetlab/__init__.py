@@ -1,16 +1,21 @@
 """jetlab: deep learning for jets at the LHC, to be learnt in notebooks.
 
 `import jetlab` is instant: a submodule, as in `jetlab.io` or `jetlab.training`, is loaded when first asked for, and
-TensorFlow only once a network is built. `jetlab.doctor()` tells whether this machine is ready for the lessons.
+TensorFlow only once a network is built. It also sets how many threads the libraries start (`jetlab.threads`), so import
+jetlab first. `jetlab.doctor()` tells whether this machine is ready for the lessons.
 """
 
 import importlib
 import pkgutil
 from typing import Any
 
+from jetlab import threads
+
 __version__ = "0.1.0"
 
 _SUBMODULES = frozenset(module.name for module in pkgutil.iter_modules(__path__))
+
+threads.configure()
 
 
 def __getattr__(name: str) -> Any:

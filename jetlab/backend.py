@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
+from jetlab.threads import cores as cores
+
 # Read by TensorFlow's C++ code when it is loaded. What goes wrong raises an exception; the rest is chatter in a lesson.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -69,17 +71,6 @@ def device() -> str:
 def on_gpu() -> bool:
     """Whether networks are trained on a GPU."""
     return device().startswith("GPU")
-
-
-def cores() -> int:
-    """Count the CPU cores this process may use: fewer than the machine has in a container such as Binder's."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limit = Path("/sys/fs/cgroup/cpu.max")
-    if limit.exists():
-        quota, period = limit.read_text().split()
-        if quota != "max":
-            count = min(count, max(1, round(int(quota) / int(period))))
-    return count
 
 
 def _cpu() -> str:
