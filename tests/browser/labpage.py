@@ -238,6 +238,6 @@ def runs(panel: Locator, label: str = "") -> Locator:
 
 def store(path: Path, *sources: str) -> None:
     """Write a notebook: a heading, then one cell for each source."""
-    cells = [new_markdown_cell("# Test"), *map(new_code_cell, sources)]
+    cells = [new_markdown_cell("# Test"), *(new_code_cell(source.strip()) for source in sources)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(new_notebook(cells=cells, metadata=kernel), path)

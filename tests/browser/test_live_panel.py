@@ -118,13 +118,13 @@ def test_keys_alone_are_enough(lesson: Lab, panel: Locator) -> None:
     tab_to(button(panel, "Pause"))
     keys.press("Space")
     resume = button(panel, "Resume")
-    expect(resume).to_be_enabled(timeout=MOST)
+    expect(resume).to_be_enabled()
     tab_to(resume, "Shift+Tab")
     keys.press("Space")
-    expect(button(panel, "Pause")).to_be_enabled(timeout=MOST)
+    expect(button(panel, "Pause")).to_be_enabled()
     tab_to(button(panel, "Stop"))
     keys.press("Enter")
-    expect(button(panel, "Stop")).to_be_disabled(timeout=MOST)
+    expect(button(panel, "Stop")).to_be_disabled()
     tab_to(handle(panel, "layers"), "Shift+Tab")
     keys.press("ArrowRight")
     expect(readout(panel, "layers")).to_have_text("4")
@@ -135,7 +135,7 @@ def test_keys_alone_are_enough(lesson: Lab, panel: Locator) -> None:
 def begin(lesson: Lab, panel: Locator, said: str) -> None:
     """Press Train and wait until the panel has said something."""
     lesson.keep_texts(panel)
-    expect(button(panel, "Train")).to_be_enabled(timeout=MOST)
+    expect(button(panel, "Train")).to_be_enabled()
     button(panel, "Train").click()
     lesson.wait_for_text(said)
 
