@@ -231,6 +231,11 @@ def set_slider(panel: Locator, label: str, value: str) -> None:
     readout(panel, label).press("Enter")
 
 
+def choose_left(panel: Locator, view: str) -> None:
+    """Choose what the left picture of a training panel shows; it is drawn at once."""
+    panel.get_by_label("left", exact=True).select_option(view)
+
+
 def runs(panel: Locator, label: str = "") -> Locator:
     """The rows of a panel's table of runs, without its head; with a label such as "64/3" those that show it."""
     return panel.locator("tr:has(td)").filter(has_text=label)

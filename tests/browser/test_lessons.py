@@ -5,7 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from .labpage import MARKS, TRAINS, Lab, button, runs, set_slider
+from .labpage import MARKS, TRAINS, Lab, button, choose_left, runs, set_slider
 
 pytestmark = MARKS
 
@@ -80,7 +80,7 @@ def test_live_panel_trains_stops_and_keeps_its_runs(lab: Lab, tmp_path: Path) ->
     # Another picture, and the first run's ROC laid over.
     expect(train).to_be_enabled()
     shown = image.get_attribute("src")
-    panel.locator(".widget-dropdown").filter(has_text="left").locator("select").select_option("network")
+    choose_left(panel, "network")
     expect(image).not_to_have_attribute("src", shown)
     shown = image.get_attribute("src")
     panel.get_by_label("1: 64/3").check()
