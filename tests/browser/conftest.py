@@ -1,3 +1,17 @@
+"""Fixtures of the tests in a real browser: JupyterLab served once, Chromium started once.
+
+No test depends on how fast or slow the machine is: what a panel trains goes on until the test stops it (startup.py), a
+test waits for what the page shows, and the limits of that waiting are generous (MOST and LESSON). To show it, run the
+tests five times in a row, then with every core kept busy, then with a hundredth and with ten times the training jets:
+
+    for i in 1 2 3 4 5; do make test TEST_ARGS=tests/browser || break; done
+    for i in $(seq $(nproc)); do (while :; do :; done) & done; make test TEST_ARGS=tests/browser; kill $(jobs -p)
+    JETLAB_TEST_TRAIN=0.01 make test TEST_ARGS=tests/browser
+    JETLAB_TEST_TRAIN=10 make test TEST_ARGS=tests/browser
+
+Screenshots lie in pytest's temporary folders; `--basetemp=DIR` puts them elsewhere.
+"""
+
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,8 +1,21 @@
 """JupyterLab in Chromium, driven as a participant would: open a notebook, run it, look at it, click its widgets."""
 
+import re
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from playwright.sync_api import Locator, Page, expect
+
+from .server import MOST
+
+#: Seconds that running a lesson may take. Limits cost nothing where all is well: whoever waits goes on at once.
+LESSON = 900
+MARKS = [pytest.mark.browser, pytest.mark.timeout(3600)]
+#: What panels say while they train, of a million epochs: startup.py has seen to it that they do not end by themselves.
+TRAINS = re.compile(r"Epoch \d+ of 1000000\b")
+expect.set_options(timeout=MOST * 1000)
 
 # The notebook in front, its panel and its kernel, as JupyterLab's own objects.
 PANEL = "const panel = window.jupyterapp.shell.currentWidget; const notebook = panel.content;"
@@ -37,6 +50,7 @@ SHOWN = """([text, after]) => {
     const begin = window.jetlabTexts.findIndex(each => each.includes(after));
     return begin >= 0 && window.jetlabTexts.slice(begin).some(each => each.includes(text));
 }"""
+DRAWN = "() => Array.from(document.images).every(image => image.complete)"
 # The longest row of pixels near a colour, red, green and blue from 0 to 255, in the left half of a picture: lines have
 # long ones, the edges of letters do not. A thin line's colour is mixed with a little of what lies beside it.
 LONGEST_ROW = """async (image, colour) => {
@@ -67,12 +81,13 @@ class Lab:
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
         self.url = url
+        page.set_default_timeout(MOST * 1000)
 
-    def open(self, notebook: str, timeout: float = 60) -> None:
+    def open(self, notebook: str) -> None:
         """Open the notebook at that path below the server's root and wait for its kernel."""
         self.page.goto(f"{self.url}/lab/tree/{notebook}?reset")
-        self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook", timeout=timeout * 1000)
-        self.page.wait_for_function(READY, timeout=timeout * 1000)
+        self.page.wait_for_selector(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook")
+        self.page.wait_for_function(READY)
 
     def run_all(self) -> None:
         """Start Run All Cells; `wait_idle` waits for its end."""
@@ -83,13 +98,13 @@ class Lab:
         self.restart()
         self.run_all()
 
-    def restart(self, timeout: float = 60) -> None:
+    def restart(self) -> None:
         """Restart the kernel, which forgets everything, and clear all outputs."""
         self.page.evaluate(f"async () => {{ {PANEL} await panel.sessionContext.restartKernel(); }}")
         self.page.evaluate(
             "async () => { await window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs'); }"
         )
-        self.page.wait_for_function(IDLE, timeout=timeout * 1000)
+        self.wait_idle()
 
     def run_cell(self, cell: int) -> None:
         """Start one cell; `wait_idle` waits for its end."""
@@ -100,9 +115,9 @@ class Lab:
         """How long what was run last took, as the page saw it: from the command to the end of the last cell."""
         return self.page.evaluate("window.jetlabSeconds")
 
-    def wait_idle(self, timeout: float = 120) -> None:
+    def wait_idle(self) -> None:
         """Wait until what was started has run and the kernel is idle; raises playwright's TimeoutError."""
-        self.page.wait_for_function(IDLE, timeout=timeout * 1000)
+        self.page.wait_for_function(IDLE, timeout=LESSON * 1000)
 
     def shut_down_kernels(self) -> None:
         """End every kernel of the server, so that the next test has the memory."""
@@ -121,9 +136,9 @@ class Lab:
                 return number
         raise LookupError(f"no cell has {text!r}")
 
-    def cell_outputs(self, cell: int) -> str:
-        """What stands below the cell, widgets' text included."""
-        return self.cell(cell).locator(".jp-Cell-outputWrapper").inner_text()
+    def outputs(self, cell: int) -> Locator:
+        """What stands below the cell, widgets included; it may come a moment after the kernel is idle."""
+        return self.cell(cell).locator(".jp-Cell-outputWrapper")
 
     def errors(self) -> list[str]:
         """One line for each error or warning-coloured text (stderr) that any cell shows; empty where all is well."""
@@ -148,25 +163,23 @@ class Lab:
         """What the watched element has shown since, in order."""
         return self.page.evaluate("window.jetlabTexts")
 
-    def wait_for_text(self, text: str, after: str = "", timeout: float = 60) -> None:
+    def wait_for_text(self, text: str, after: str = "") -> None:
         """Wait until the watched element has shown that text, if only for a moment, later than the text `after`."""
-        self.page.wait_for_function(SHOWN, arg=[text, after], timeout=timeout * 1000)
+        self.page.wait_for_function(SHOWN, arg=[text, after])
 
     def scroll_to_cell(self, cell: int) -> None:
         """Bring the cell's top to the top of the notebook."""
         self.cell(cell).evaluate("node => node.scrollIntoView({block: 'start'})")
 
+    def wait_drawn(self) -> None:
+        """Wait until no picture of the page is still being loaded."""
+        self.page.wait_for_function(DRAWN)
+
     def screenshot(self, path: Path) -> Path:
-        """Save what is in the window as PNG."""
+        """Save what is in the window as PNG, with its pictures."""
+        self.wait_drawn()
         self.page.screenshot(path=path)
         return path
-
-    @staticmethod
-    def set_slider(panel: Locator, label: str, value: str) -> None:
-        """Type a value into the number beside a slider."""
-        readout = panel.locator(".widget-hslider").filter(has_text=label).locator(".widget-readout")
-        readout.fill(value)
-        readout.press("Enter")
 
     @staticmethod
     def longest_row(image: Locator, colour: tuple[int, int, int]) -> int:
@@ -190,3 +203,46 @@ class Lab:
 
     def _cells(self) -> list[dict]:
         return self.page.evaluate(OUTPUTS)
+
+
+def button(panel: Locator, name: str) -> Locator:
+    """A panel's button by its word; the icon before it is a letter of its own to whoever reads the page aloud."""
+    return panel.get_by_role("button", name=re.compile(rf"^\W*{name}$"))
+
+
+def slider(panel: Locator, label: str) -> Locator:
+    """A slider with its label and its number."""
+    return panel.locator(".widget-hslider").filter(has=panel.page.get_by_text(label, exact=True))
+
+
+def handle(panel: Locator, label: str) -> Locator:
+    """What is drawn along a slider."""
+    return slider(panel, label).get_by_role("slider")
+
+
+def readout(panel: Locator, label: str) -> Locator:
+    """The number beside a slider."""
+    return slider(panel, label).locator(".widget-readout")
+
+
+def set_slider(panel: Locator, label: str, value: str) -> None:
+    """Type a value into the number beside a slider."""
+    readout(panel, label).fill(value)
+    readout(panel, label).press("Enter")
+
+
+def choose_left(panel: Locator, view: str) -> None:
+    """Choose what the left picture of a training panel shows; it is drawn at once."""
+    panel.get_by_label("left", exact=True).select_option(view)
+
+
+def runs(panel: Locator, label: str = "") -> Locator:
+    """The rows of a panel's table of runs, without its head; with a label such as "64/3" those that show it."""
+    return panel.locator("tr:has(td)").filter(has_text=label)
+
+
+def store(path: Path, *sources: str) -> None:
+    """Write a notebook: a heading, then one cell for each source."""
+    cells = [new_markdown_cell("# Test"), *(new_code_cell(source.strip()) for source in sources)]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(new_notebook(cells=cells, metadata=kernel), path)

@@ -1,6 +1,7 @@
 """A JupyterLab server of the tests' own: free port, temporary root, none of the user's settings."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,11 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+MOST = 180  # seconds that anything but a lesson may take, on a machine that does other things meanwhile
 
 
 @contextmanager
 def jupyterlab(root: Path, private: Path) -> Iterator[str]:
-    """Serve the folder `root`, keep settings and log under `private`, give the URL; open to this machine, no token."""
+    """Serve the folder `root`, keep settings and log under `private`, give the URL; open to this machine, no token.
+
+    Its kernels run startup.py first.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -35,6 +40,9 @@ def jupyterlab(root: Path, private: Path) -> Iterator[str]:
         "JETLAB_PROGRESS": str(private / "progress"),
         "JETLAB_CHECKPOINTS": str(private / "checkpoints"),
     }
+    startup = private / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    shutil.copy(Path(__file__).with_name("startup.py"), startup)
     log = private / "jupyterlab.log"
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
@@ -54,7 +62,7 @@ def jupyterlab(root: Path, private: Path) -> Iterator[str]:
             process.wait()
 
 
-def _wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float = 60) -> None:
+def _wait_until_up(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float = MOST) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if process.poll() is not None:

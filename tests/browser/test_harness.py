@@ -1,13 +1,17 @@
-import time
 from pathlib import Path
 
-import nbformat
-import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from playwright.sync_api import expect
 
-from .labpage import Lab
+from .labpage import MARKS, Lab, store
 
-pytestmark = pytest.mark.browser
+pytestmark = MARKS
+
+NEWS = """async () => {
+    const settings = window.jupyterapp.serviceManager.settings;
+    await window.jupyterapp.restored;
+    const found = await settings.fetch("@jupyterlab/apputils-extension:notification");
+    return ["fetchNews", "checkForUpdates"].map(name => String(found.schema.properties[name].default));
+}"""
 
 # The platform's trap in small: a thread draws, without pyplot, and pushes PNG bytes to an image widget.
 WIDGETS = """
@@ -40,12 +44,6 @@ display(widgets.VBox([slider, button, status, image]))
 """
 
 
-def store(path: Path, *sources: str) -> None:
-    cells = [new_markdown_cell("# Test"), *map(new_code_cell, sources)]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), path)
-
-
 def test_widgets_follow_a_thread(lab: Lab, served: tuple[Path, str], tmp_path: Path) -> None:
     filler = "\n".join(f"# line {number}" for number in range(60))
     store(served[0] / "widgets.ipynb", WIDGETS, filler, "print(slider.value)")
@@ -53,26 +51,27 @@ def test_widgets_follow_a_thread(lab: Lab, served: tuple[Path, str], tmp_path: P
     lab.run_all()
     lab.wait_idle()
     assert lab.errors() == []
-    assert lab.cell_outputs(3).strip() == "3"
+    expect(lab.outputs(3)).to_have_text("3", use_inner_text=True)
 
     lab.scroll_to_cell(1)
     panel = lab.cell(1)
     panel.locator(".widget-readout").fill("5")
     panel.locator(".widget-readout").press("Enter")
     panel.get_by_role("button", name="Draw").click()
-    panel.get_by_text("drew 5 curves").wait_for(timeout=20_000)
-    assert panel.locator("img").evaluate("image => image.naturalWidth") == 400
+    panel.get_by_text("drew 5 curves").wait_for()
+    expect(panel.locator("img")).to_have_js_property("naturalWidth", 400)
     assert lab.screenshot(tmp_path / "widgets.png").stat().st_size > 10_000
 
     lab.run_cell(3)
     lab.wait_idle()
-    assert lab.cell_outputs(3).strip() == "5"
+    expect(lab.outputs(3)).to_have_text("5", use_inner_text=True)
 
 
 def test_no_popup_covers_the_notebook(lab: Lab, served: tuple[Path, str]) -> None:
     store(served[0] / "plain.ipynb", "1 + 1")
     lab.open("plain.ipynb")
-    time.sleep(2)  # JupyterLab asks about news once it has settled
+    # JupyterLab asks for news, or whether to, some time after it has settled; with these two it never does.
+    assert lab.page.evaluate(NEWS) == ["false", "false"]
     assert lab.page.locator(".Toastify__toast, .jp-Dialog").all_inner_texts() == []
 
 
@@ -90,8 +89,8 @@ def test_errors_and_restart(lab: Lab, served: tuple[Path, str]) -> None:
     lab.wait_idle()
     assert lab.errors() == ["cell 2: ValueError: again"]
     lab.restart()
-    assert lab.cell_outputs(1) == ""
+    expect(lab.outputs(1)).to_have_text("", use_inner_text=True)
     lab.run_all()
     lab.wait_idle()
     assert lab.errors() == []
-    assert lab.cell_outputs(lab.find_cell("globals")).strip() == "1"
+    expect(lab.outputs(lab.find_cell("globals"))).to_have_text("1", use_inner_text=True)

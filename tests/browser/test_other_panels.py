@@ -1,0 +1,64 @@
+"""The live panels of the jet energy scale (M6) and of tracking (M7), each in a notebook that holds it alone."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from .labpage import MARKS, TRAINS, Lab, button, runs, store
+
+pytestmark = MARKS
+
+JES = """
+from jetlab import catalog, jes, jes_panel, jets, training
+from jetlab.config import RunConfig
+
+sample = catalog.load("jets")
+train, validation, _ = jets.split(sample.event_index)
+x, y = jes.jet_inputs(sample), jes.log_correction(sample)
+x = (x - x[train].mean(axis=0)) / x[train].std(axis=0)
+data = training.Data(x[train], y[train], None, x[validation], y[validation], None, regression=True)
+jes_panel.JesPanel(data, sample[validation], RunConfig(loss="mae", patience=0))
+"""
+TRACKING = """
+from jetlab import tracking
+from jetlab.tracking_panel import TrackingPanel
+
+learnt_from, scored = (tracking.simulate(events, multiplicity=10, seed=events) for events in (200, 20))
+TrackingPanel(learnt_from, scored)
+"""
+
+
+@pytest.mark.parametrize("panel", [JES, TRACKING], ids=["jes", "tracking"])
+def test_panel_trains_and_stops(lab: Lab, served: tuple[Path, str], tmp_path: Path, panel: str) -> None:
+    store(served[0] / "panel.ipynb", panel, "2 + 2")
+    lab.open("panel.ipynb")
+    lab.run_all()
+    lab.wait_idle()
+    assert lab.errors() == []
+    shown = lab.cell(1)
+    image, train, stop = shown.locator("img"), button(shown, "Train"), button(shown, "Stop")
+    empty = image.get_attribute("src")
+    expect(stop).to_be_disabled()
+
+    train.click()
+    shown.get_by_text(TRAINS).wait_for()
+    expect(image).not_to_have_attribute("src", empty)
+    expect(train).to_be_disabled()
+    lab.run_cell(2)
+    lab.wait_idle()
+    expect(lab.outputs(2)).to_contain_text("4")
+    expect(stop).to_be_enabled()
+
+    stop.click()
+    shown.get_by_text("Stopped").wait_for()
+    expect(runs(shown)).to_have_count(1)
+    expect(train).to_be_enabled()
+    assert lab.errors() == []
+    assert lab.screenshot(tmp_path / "panel.png").stat().st_size > 10_000
+
+    # What was trained stays in the table beside the next.
+    train.click()
+    shown.get_by_text(TRAINS).wait_for()
+    stop.click()
+    expect(runs(shown)).to_have_count(2)
