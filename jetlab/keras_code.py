@@ -26,6 +26,11 @@ def gaussian_nll(y, output):
 
 
 '''
+#: Schedule -> learning rate as a function of the fraction of the epochs done: the numbers of `RunConfig.rate`.
+RATES = {
+    "cosine": "{rate!r} * (1 + math.cos(math.pi * done)) / 2",
+    "step": "{rate!r} / 10 ** ((done >= 0.5) + (done >= 0.75))",
+}
 
 
 def code(config: RunConfig, row: int | Shape) -> str:
@@ -45,7 +50,11 @@ def model_code(config: RunConfig, row: int | Shape) -> str:
     """The imports, the seed and the network, layer by layer, as a variable `model`. Used in M2."""
     shapes = _shapes(row)
     write = {"dense": _dense, "cnn": _cnn, "deep_sets": _deep_sets}.get(config.model, _recurrent)
-    imports = ["import keras"] if config.train_size is None else ["import keras", "import numpy as np"]
+    imports = [
+        *(["import math", ""] if config.schedule == "cosine" else []),
+        "import keras",
+        *(["import numpy as np"] if config.train_size is not None else []),
+    ]
     objective = objectives.get(config.loss)
     start = ', kernel_initializer="zeros"' if starts_at_zero(config) else ""
     output = f'{objective.outputs}, activation="{objective.activation}"{start}, name="output"'
@@ -60,7 +69,10 @@ def fit_code(config: RunConfig, row: int | Shape) -> str:
     """What x, y and w are, `model.compile` and `model.fit`; follows `model_code`. Used in M2."""
     binary = objectives.get(config.loss).classifies
     several = len(_shapes(row)) > 1
-    lines = [] if config.loss != "gaussian_nll" else GAUSSIAN_NLL.splitlines()
+    functions = [GAUSSIAN_NLL] if config.loss == "gaussian_nll" else []
+    functions += [_rate(config)] if config.schedule in RATES else []
+    lines = [line for function in functions for line in ["", *function.strip().splitlines(), ""]]
+    lines += [""] if functions else []
     lines += _comment(_arrays(config, _shapes(row)))
     if config.train_size is not None:
         kept = "tuple(each[kept] for each in x_train)" if several else "x_train[kept]"
@@ -73,6 +85,7 @@ def fit_code(config: RunConfig, row: int | Shape) -> str:
     metrics = '"accuracy", keras.metrics.AUC(name="auc")' if binary else ""
     # Even without early stopping the weights of the best epoch are taken back.
     patience = config.patience or config.epochs
+    falls = config.schedule in RATES
     lines += [
         "",
         "model.compile(",
@@ -81,6 +94,7 @@ def fit_code(config: RunConfig, row: int | Shape) -> str:
         f"    weighted_metrics=[{metrics}],",
         ")",
         f"stop = keras.callbacks.EarlyStopping(patience={patience}, restore_best_weights=True)",
+        *(["fall = keras.callbacks.LearningRateScheduler(rate)"] if falls else []),
         "history = model.fit(",
         "    x_train,",
         "    y_train,",
@@ -88,10 +102,21 @@ def fit_code(config: RunConfig, row: int | Shape) -> str:
         "    validation_data=(x_validation, y_validation, w_validation),",
         f"    batch_size={config.batch_size},",
         f"    epochs={config.epochs},",
-        "    callbacks=[stop],",
+        f"    callbacks=[stop{', fall' if falls else ''}],",
         ")",
     ]
     return "\n".join([*lines, ""])
+
+
+def _rate(config: RunConfig) -> str:
+    """The function of the learning rate against the epoch, which Keras counts from 0."""
+    formula = RATES[config.schedule].format(rate=config.learning_rate)
+    return f'''
+def rate(epoch):
+    """Learning rate of an epoch, counted from 0."""
+    done = epoch / {config.epochs}
+    return {formula}
+'''
 
 
 def _dense(config: RunConfig, shapes: tuple[tuple[int, ...], ...]) -> Iterator[str]:

@@ -43,6 +43,11 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "dropout": lambda fraction: f"dropout {fraction:g}" if fraction else "no dropout",
     "batch_size": lambda n: f"batch size {n}",
     "learning_rate": lambda rate: f"learning rate {rate:.3g}",
+    "schedule": lambda name: {
+        "constant": "constant learning rate",
+        "cosine": "learning rate falling along a cosine",
+        "step": "learning rate falling in steps",
+    }[name],
     "epochs": lambda n: f"{n} epoch{'s' * (n != 1)}",
     "patience": lambda n: f"patience {n}" if n else "no early stopping",
     "seed": lambda n: f"seed {n}",

@@ -2,15 +2,18 @@
 
 import dataclasses
 import itertools
+import math
 import subprocess
 import sys
 
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jetlab import keras_code, models, objectives, training
-from jetlab.config import MODELS, OPTIMIZERS, RunConfig
+from jetlab.config import MODELS, OPTIMIZERS, SCHEDULES, RunConfig
 from jetlab.training import Data
 
 ROWS = {
@@ -119,6 +122,35 @@ def test_the_code_trains_as_jetlab_does(model, row, changes):
         assert len(history["val_auc"]) == len(ours.history["val_auc"])
 
 
+@pytest.mark.filterwarnings("ignore:.*__array__.*:DeprecationWarning")
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("epochs", [1, 8])
+def test_each_epoch_has_the_learning_rate_of_the_configuration(schedule, epochs):
+    config = RunConfig(
+        layers=0, epochs=epochs, patience=0, batch_size=64, schedule=schedule, learning_rate=0.3, train_size=40
+    )
+    sample = data((4,))
+    arrays = {field.name: getattr(sample, field.name) for field in dataclasses.fields(sample)}
+    rates = []
+    noted = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: rates.append(float(found["model"].optimizer.learning_rate))
+    )
+    found = executed(keras_code.model_code(config, (4,)))
+    text = keras_code.fit_code(config, (4,)).replace("callbacks=[stop", "callbacks=[noted, stop")
+    executed(text, **arrays, **found, noted=noted)
+    np.testing.assert_allclose(rates, [config.rate(epoch) for epoch in range(1, epochs + 1)], rtol=1e-6)
+    assert ("def rate(epoch)" in text) == (schedule != "constant")
+
+
+@given(st.sampled_from(SCHEDULES[1:]), st.integers(1, 1000), st.floats(0, 10, exclude_min=True))
+@settings(deadline=None)
+def test_the_code_has_the_very_numbers_of_the_schedule(schedule, epochs, learning_rate):
+    config = RunConfig(schedule=schedule, epochs=epochs, learning_rate=learning_rate)
+    text = keras_code.fit_code(config, (4,))
+    rate = executed(text[: text.index("# x_train")], math=math)["rate"]
+    assert [rate(epoch) for epoch in range(epochs)] == [config.rate(epoch) for epoch in range(1, epochs + 1)]
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_optimizers_are_those_of_training(optimizer):
     text = keras_code.fit_code(RunConfig(optimizer=optimizer, learning_rate=3e-5), (4,))
@@ -167,11 +199,18 @@ def test_no_name_of_an_input_becomes_code():
 @pytest.mark.parametrize("model", MODELS)
 def test_the_code_is_formatted_and_without_mistakes(model, tmp_path):
     undefined = "x_train y_train w_train x_validation y_validation w_validation".split()
-    for number, (row, loss, size) in enumerate(
-        itertools.product(ROWS[model], ["binary_crossentropy", "gaussian_nll"], [None, 1000])
+    for number, (row, loss, size, schedule) in enumerate(
+        itertools.product(ROWS[model], ["binary_crossentropy", "gaussian_nll"], [None, 1000], SCHEDULES)
     ):
         config = RunConfig.standard(
-            model, loss=loss, train_size=size, layers=6, nodes=1024, dropout=0.1, activation="leaky_relu"
+            model,
+            loss=loss,
+            train_size=size,
+            schedule=schedule,
+            layers=6,
+            nodes=1024,
+            dropout=0.1,
+            activation="leaky_relu",
         )
         header = f"{keras_code.model_code(config, row)}\n"
         text = keras_code.code(config, row)

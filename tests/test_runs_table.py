@@ -47,6 +47,8 @@ def test_only_what_differs_is_said():
         ({"nodes": 1}, "64 nodes", "1 node"),
         ({"dropout": 0.1}, "no dropout", "dropout 0.1"),
         ({"learning_rate": 0.00316227766}, "learning rate 0.001", "learning rate 0.00316"),
+        ({"schedule": "cosine"}, "constant learning rate", "learning rate falling along a cosine"),
+        ({"schedule": "step"}, "constant learning rate", "learning rate falling in steps"),
         ({"optimizer": "sgd"}, "adam", "sgd"),
         ({"epochs": 1}, "20 epochs", "1 epoch"),
         ({"patience": 0}, "patience 5", "no early stopping"),

@@ -1,4 +1,4 @@
-"""Sliders call the drawing with their values, show its picture, and tell its errors."""
+"""Sliders call the drawing with their values, show its picture, and show its errors."""
 
 import base64
 
@@ -6,6 +6,7 @@ import ipywidgets as widgets
 import pytest
 
 from jetlab.sliders import Sliders
+from tests.by_label import texts
 
 PNG = b"\x89PNG"
 
@@ -45,16 +46,16 @@ def test_several_axes_come_as_a_list():
     assert counts == [2]
 
 
-def test_an_error_is_told_and_the_next_drawing_takes_it_away():
+def test_an_error_is_shown_and_the_next_drawing_takes_it_away():
     def draw(ax, k):
         if k == 2:
             raise ZeroDivisionError("1 < 2")
 
     shown = Sliders(draw, k=(1, 3, 1))
     shown.sliders["k"].value = 2
-    assert "ZeroDivisionError: 1 &lt; 2" in shown._message.value
+    assert "ZeroDivisionError: 1 &lt; 2" in texts(shown.widget)
     shown.sliders["k"].value = 3
-    assert shown._message.value == ""
+    assert texts(shown.widget) == ""
 
 
 def test_play_moves_its_slider():

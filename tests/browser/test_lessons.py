@@ -96,7 +96,7 @@ def test_live_panel_trains_stops_and_keeps_its_runs(lab: Lab, tmp_path: Path) ->
     expect(image).not_to_have_attribute("src", shown)
     assert lab.screenshot(tmp_path / "overlaid.png").stat().st_size > 10_000
 
-    # The configuration goes through a short text and back.
+    # The configuration goes through a text and back.
     panel.get_by_text("share", exact=True).click()
     button(panel, "Share").click()
     text = panel.get_by_label("code")
