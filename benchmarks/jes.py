@@ -113,10 +113,10 @@ def listed(sample: JetSample, train: np.ndarray) -> np.ndarray:
 
 JET = "log(pt), |eta|, rho, area, rho area / pt"
 OFFICIAL, LOG, LOG_GEN = "jet_jes_ak7", "log(gen pt / raw pt)", "log(gen pt / 300 GeV)"
-SMALL = RunConfig(loss="mae", batch_size=128, learning_rate=1e-2, epochs=60, patience=0)
-IMAGES = RunConfig(loss="mae", batch_size=256, learning_rate=2e-3, epochs=10, patience=0)
-LISTS = RunConfig(loss="mae", batch_size=256, learning_rate=2e-3, epochs=20, patience=0)
-SETS = RunConfig(loss="mae", batch_size=256, learning_rate=3e-3, epochs=25, patience=0)
+SMALL = RunConfig(loss="mae", batch_size=128, learning_rate=1e-2, schedule="cosine", epochs=60, patience=0)
+IMAGES = RunConfig(loss="mae", batch_size=256, learning_rate=2e-3, schedule="cosine", epochs=10, patience=0)
+LISTS = RunConfig(loss="mae", batch_size=256, learning_rate=2e-3, schedule="cosine", epochs=20, patience=0)
+SETS = RunConfig(loss="mae", batch_size=256, learning_rate=3e-3, schedule="cosine", epochs=25, patience=0)
 JOBS = {
     "net_100_pt_eta": Job("log(pt), |eta|", OFFICIAL, lambda s, t: scaled(jes.jet_inputs(s)[:, :2], t), net_100, SMALL),
     "net_100": Job(JET, OFFICIAL, lambda s, t: scaled(jes.jet_inputs(s), t), net_100, SMALL),
@@ -149,7 +149,7 @@ def estimate(job: Job, sample: JetSample, parts: tuple[np.ndarray, ...], seed: i
     labels = [(y[part], weight[part]) for part in parts]
     data = training.Data(learn, *labels[0], validation, *labels[1], regression=True)
     keras.utils.set_random_seed(seed)
-    result = jes.train(job.build(shape(data.x_train)), dataclasses.replace(job.config, seed=seed), data)
+    result = training.fit(job.build(shape(data.x_train)), dataclasses.replace(job.config, seed=seed), data)
     return training.predict(result.model, test).astype(float), result
 
 

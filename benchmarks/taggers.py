@@ -19,7 +19,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import math
 import os
 import subprocess
 import time
@@ -40,11 +39,12 @@ HERE = Path(__file__).resolve().parent
 #: With a new number whenever the jets or their weights change: what was kept before is of others.
 CACHE = Path.home() / ".cache" / "jetlab" / "benchmarks" / "taggers-2"
 CONSTITUENT = ("log_pt", "log_pt_gev", "x", "y", "dr", "charge", "id_class")
-PARTICLES = {"inputs": CONSTITUENT, "pf_id": "one_hot", "batch_size": 512, "nodes": 64}
+COSINE = {"schedule": "cosine"}
+PARTICLES = {"inputs": CONSTITUENT, "pf_id": "one_hot", "batch_size": 512, "nodes": 64, **COSINE}
 LSTM = {"model": "lstm", **PARTICLES, "layers": 1, "length": 40, "learning_rate": 4e-3, "epochs": 10}
-CNN = {"model": "cnn", "layers": 2, "nodes": 16, "batch_size": 256, "learning_rate": 2e-3, "image_size": 17}
+CNN = {"model": "cnn", "layers": 2, "nodes": 16, "batch_size": 256, "learning_rate": 2e-3, "image_size": 17, **COSINE}
 NETWORKS = {
-    "dense": RunConfig(layers=3, nodes=64, batch_size=512, learning_rate=2e-3, epochs=30, patience=8),
+    "dense": RunConfig(layers=3, nodes=64, batch_size=512, learning_rate=2e-3, epochs=30, patience=8, **COSINE),
     "deep_sets": RunConfig("deep_sets", **PARTICLES, layers=3, length=60, learning_rate=2e-3, epochs=15),
     "cnn": RunConfig(**CNN, epochs=12, dropout=0.1),
     "lstm": RunConfig(**LSTM),
@@ -116,14 +116,12 @@ def bdt(data: Jets, seed: int) -> Trained:
 def network(data: Jets, config: RunConfig) -> Trained:
     """Train one of NETWORKS."""
     found = prepared(data, dataclasses.replace(config, seed=1))
-    knobs = training.Knobs()
 
     def on_event(event: training.Event) -> None:
         if isinstance(event, training.EpochEnd):
-            knobs.learning_rate = config.learning_rate * (1 + math.cos(math.pi * event.epoch / config.epochs)) / 2
             print(f"  epoch {event.epoch}: {event.val_loss:.4f}, {event.jets_per_second:.0f} jets/s", flush=True)
 
-    result = training.run(config, found.data, on_event, knobs=knobs)
+    result = training.run(config, found.data, on_event)
     told = {
         "params": result.model.count_params(),
         "seconds": result.seconds,

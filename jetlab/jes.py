@@ -4,21 +4,15 @@ All networks estimate log(pt_gen / pt_raw), the logarithm of the ideal correctio
 and says 0, leaves the raw pt as it is. Used in M6.
 """
 
-import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import awkward as ak
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jetlab import jets, response, training
-from jetlab.config import RunConfig
+from jetlab import jets, response
 from jetlab.metrics import Estimate
 from jetlab.sample import JetSample
-
-if TYPE_CHECKING:
-    import keras
 
 Floats = NDArray[np.float64]
 #: Bins of M6. Below 230 and above 450 GeV the sample's own cut, 200 < corrected pt < 500 GeV, takes those jets that are
@@ -135,28 +129,6 @@ def candidate_inputs(sample: JetSample, length: int = 70) -> NDArray[np.float32]
     }
     hardest = ak.zip(columns)[ak.argsort(pt, axis=1, ascending=False, stable=True)]
     return jets.pad(hardest, length)[0]
-
-
-def train(
-    model: "keras.Model",
-    config: RunConfig,
-    data: training.Data,
-    on_event: Callable[[training.Event], None] | None = None,
-) -> training.Result:
-    """As `training.fit`, with a learning rate that falls to nearly nothing, along a cosine (arXiv:1608.03983).
-
-    A scale is wanted to a per cent: with steps of one length the network would go on trembling by more. Used in M6.
-    """
-    knobs = training.Knobs()
-
-    def cool(event: training.Event) -> None:
-        if isinstance(event, training.EpochEnd):
-            left = (1 + math.cos(math.pi * event.epoch / event.epochs)) / 2
-            knobs.learning_rate = config.learning_rate * max(left, 1e-3)
-        if on_event:
-            on_event(event)
-
-    return training.fit(model, config, data, cool, knobs=knobs)
 
 
 def _column(sample: JetSample, name: str) -> Floats:

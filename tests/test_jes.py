@@ -1,12 +1,10 @@
 """Targets, inputs, weights and scores of the jet energy scale, and a training whose steps shorten."""
 
 import awkward as ak
-import keras
 import numpy as np
 import pytest
 
-from jetlab import catalog, images, jes, jets, response, training
-from jetlab.config import RunConfig
+from jetlab import catalog, images, jes, jets, response
 from jetlab.metrics import MetricError
 
 
@@ -106,27 +104,6 @@ def test_candidates_are_the_hardest_with_their_classes(sample):
     assert x[3, 0, 4 + jets.CLASSES.index(first)] == 1
     with pytest.raises(ValueError, match="length"):
         jes.candidate_inputs(sample, 0)
-
-
-def test_the_learning_rate_falls_to_nearly_nothing_and_events_are_handed_on():
-    rng = np.random.default_rng(1)
-    x = rng.normal(size=(600, 2)).astype(np.float32)
-    y = (0.3 * x[:, 0] - 0.1 * x[:, 1]).astype(np.float32)
-    data = training.Data(x[:400], y[:400], None, x[400:], y[400:], None, regression=True)
-    keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
-    rates = []
-
-    def note(event):
-        if isinstance(event, training.BatchEnd):
-            rates.append(float(model.optimizer.learning_rate.numpy()))
-
-    config = RunConfig(loss="mae", learning_rate=0.05, batch_size=50, epochs=20, patience=0)
-    result = jes.train(model, config, data, note)
-    assert rates[0] == pytest.approx(0.05)
-    assert rates == sorted(rates, reverse=True)
-    assert rates[-1] < 0.05 * 0.01
-    assert result.history["val_loss"][-1] < 0.01 * result.history["val_loss"][0]
 
 
 def test_in_bins_of_measured_pt_the_closure_is_the_spectrum_s_and_in_true_pt_it_is_not(whole):

@@ -462,3 +462,28 @@ def test_memory_growth_comes_before_any_operation():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("schedule", "factors"),
+    [
+        ("constant", [1, 1, 1, 1, 1, 1, 1, 1]),
+        ("cosine", [0.5 * (1 + np.cos(np.pi * epoch / 8)) for epoch in range(8)]),
+        ("step", [1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01]),
+    ],
+)
+def test_the_learning_rate_follows_its_schedule_and_a_rate_chosen_on_the_fly_falls_as_well(schedule, factors):
+    config, rates, knobs = dataclasses.replace(SMALL, schedule=schedule, epochs=8, patience=0), [], training.Knobs()
+    model = models.build(config, training.shape(data().x_train))
+
+    def on_event(event):
+        if isinstance(event, training.EpochEnd):
+            rates.append(float(model.optimizer.learning_rate))
+            if event.epoch == 4:
+                knobs.learning_rate = 0.3 * config.learning_rate
+
+    result = training.fit(model, config, data(), on_event, knobs=knobs)
+    expected = config.learning_rate * np.array(factors) * ([1.0] * 4 + [0.3] * 4)
+    np.testing.assert_allclose(rates, expected, rtol=1e-6)
+    np.testing.assert_allclose(result.history["learning_rate"], expected, rtol=1e-6)
+    np.testing.assert_allclose([config.rate(epoch + 1) / config.learning_rate for epoch in range(8)], factors)
