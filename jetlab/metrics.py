@@ -204,7 +204,7 @@ def _checked(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None) -> tuple[
         raise MetricError("Labels must be 1 (W) or 0 (QCD); check that they are jet_isW_ak7.")
     if bad := int(np.sum(~np.isfinite(score))):
         raise MetricError(
-            f"{bad} of {y.size} scores are not finite; scale the inputs or train with a lower learning rate."
+            f"Scores are not finite for {bad} of {y.size} jets; scale the inputs or train with a lower learning rate."
         )
     if not np.isfinite(weight).all() or (weight < 0).any():
         raise MetricError(

@@ -71,7 +71,7 @@ class Data:
         for each in inputs:
             if bad := int(np.sum(~np.isfinite(each.reshape(len(each), -1)).all(axis=1))):
                 raise TrainingError(
-                    f"{bad} of {len(y)} {part} jets have inputs that are NaN or infinite; mask them or fix the inputs."
+                    f"Inputs are NaN or infinite for {bad} of {len(y)} {part} jets; mask them or fix the inputs."
                 )
         if not np.isfinite(w).all() or (w < 0).any():
             raise TrainingError(f"The {part} weights must be finite and not negative; check the weights.")

@@ -61,7 +61,7 @@ def response(estimate: ArrayLike, truth: ArrayLike) -> Floats:
     if not (np.isfinite(truth) & (truth > 0)).all():
         raise MetricError("True pt must be above zero; leave out jets without a generator jet.")
     if bad := int(np.sum(~np.isfinite(estimate))):
-        raise MetricError(f"{bad} of {len(estimate)} estimates are not finite; look at the training.")
+        raise MetricError(f"Estimates are not finite for {bad} of {len(estimate)} jets; look at the training.")
     return estimate / truth
 
 

@@ -101,7 +101,7 @@ def test_network_output_may_have_a_second_axis():
         ([], [], None, "no W jet"),
         ([1, 0], [0.1, 0.2], [1.0, -1.0], "not negative"),
         ([1, 0], [0.1, 0.2], [1.0, np.nan], "finite"),
-        ([1, 0], [0.1, np.nan], None, "1 of 2 scores are not finite"),
+        ([1, 0], [0.1, np.nan], None, "not finite for 1 of 2 jets"),
         ([1, 2], [0.1, 0.2], None, r"1 \(W\) or 0 \(QCD\)"),
         ([1, 0], [0.1, 0.2, 0.3], None, r"shapes \(2,\), \(3,\)"),
         ([1, 0], [0.1, 0.2], [1.0], r"\(1,\)"),
