@@ -144,7 +144,9 @@ def starts_at_zero(config: RunConfig) -> bool:
 def _shapes(row: int | Shape) -> tuple[tuple[int, ...], ...]:
     if isinstance(row, int):
         return ((row,),)
-    return tuple(map(tuple, row)) if row and isinstance(row[0], tuple | list) else (tuple(row),)
+    if not any(isinstance(each, tuple | list) for each in row):
+        return (tuple(row),)
+    return tuple(tuple(each) if isinstance(each, tuple | list) else (each,) for each in row)
 
 
 def _convolutions(config: RunConfig, image: tuple[int, ...]) -> list[tuple[int, int, bool]]:

@@ -15,7 +15,7 @@ import psutil
 
 from jetlab import checkpoint, session, training, worker
 from jetlab.config import RunConfig
-from jetlab.errors import JetlabError
+from jetlab.errors import JetlabError, memory_full
 
 #: At most four pictures a second, and never more than this part of the time for drawing.
 MIN_SECONDS, MAX_SHARE = 0.25, 0.025
@@ -231,9 +231,8 @@ def _details(error: Exception) -> str:
 
 
 def _remedy(error: Exception) -> str:
+    if isinstance(error, JetlabError):
+        return str(error)
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        return (
-            f"The memory is full ({error}): take a smaller batch size, fewer nodes or fewer training jets, and shut "
-            "down kernels that you do not need."
-        )
-    return str(error) if isinstance(error, JetlabError) else f"Training failed: {type(error).__name__}: {error}"
+        return str(memory_full(error, "take a smaller batch size, fewer nodes or fewer training jets"))
+    return f"Training failed: {type(error).__name__}: {error}"
