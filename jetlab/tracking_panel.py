@@ -17,6 +17,7 @@ import ipywidgets as widgets
 from matplotlib.axes import Axes
 
 from jetlab import plots, tracking_plots, worker
+from jetlab.errors import counted
 from jetlab.metrics import Estimate
 from jetlab.runs_view import RunsView
 from jetlab.tracking.hits import Hits
@@ -121,7 +122,7 @@ class TrackingPanel:
             # Held so that a Stop that comes meanwhile reaches this training; one that is refused leaves the Stop of
             # the training before as it is.
             with self._lock:
-                thread = worker.start(lambda: self._run(settings, size, stop), f"Training on {size} events")
+                thread = worker.start(lambda: self._run(settings, size, stop), f"Training on {counted(size, 'event')}")
                 self._stop = stop
         except worker.BusyError as error:
             self._say(f"⚠ {html.escape(str(error))}")
@@ -144,14 +145,14 @@ class TrackingPanel:
     def _run(self, settings: Settings, size: int, stop: threading.Event) -> None:
         self._train.disabled, self._halt.disabled = True, False
         self._scores, self._labels = [], None
-        self._say(f"Building and training on {size} events ...")
+        self._say(f"Building and training on {counted(size, 'event')} ...")
         try:
             network = train(self._hits.first(size), settings, self._on_epoch, stop)
             if self._scores:
                 # A network that was stopped has learnt a little more than when its last epoch was scored.
                 score = _score(network, self._validation) if stop.is_set() else self._scores[-1]
                 self.runs.append(Run(next(self._numbers), size, network, self._scores, score))
-            self._say("Stopped." if stop.is_set() else f"All {settings.epochs} epochs are done.")
+            self._say("Stopped." if stop.is_set() else f"Trained for {counted(settings.epochs, 'epoch')}.")
             self._draw()
             self._table.show()
         except Exception as error:  # the thread has nobody above it: the participant must read what happened

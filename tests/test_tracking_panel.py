@@ -32,7 +32,7 @@ def test_training_redraws_the_event_and_keeps_the_run(panel: TrackingPanel) -> N
     settings = run.network.settings
     assert (run.events, settings.bins, settings.hidden, settings.epochs) == (30, 25, 5, 2)
     assert column(panel, "training events") == ["30"]
-    assert "All 2 epochs are done" in text(panel)
+    assert "Trained for 2 epochs." in text(panel)
     assert not button(panel, "Train").disabled
     assert button(panel, "Stop").disabled
 
