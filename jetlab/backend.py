@@ -1,19 +1,25 @@
-"""What runs the networks: Keras, loaded when first needed, and the device that TensorFlow finds."""
+"""What runs the networks: Keras, loaded when first needed, the device that it finds, and its random numbers."""
 
+import contextlib
 import functools
 import os
+import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from jetlab.threads import cores as cores
 
 # Read by TensorFlow's C++ code when it is loaded. What goes wrong raises an exception; the rest is chatter in a lesson.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+_seeding = threading.RLock()
 _IMPORT_CHATTER = (b"before absl::InitializeLog()", b"oneDNN custom operations are on")
 
 
@@ -42,35 +48,63 @@ def name() -> str:
     return load_keras().backend.backend()
 
 
-@functools.cache
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Give layers made in the block the first weights that `keras.utils.set_random_seed(seed)` would give them.
+
+    Afterwards the user's random numbers go on as if the block had not been: Keras draws the seed of each layer from
+    Python's generator, and NumPy's and TensorFlow's are not needed. One thread at a time is in such a block.
+    """
+    with _seeding:
+        state = random.getstate()
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(state)
+
+
+class Device(NamedTuple):
+    """What trains, such as "CPU, 2 cores", and what to do for a better one; nothing where all is well."""
+
+    found: str
+    remedy: str = ""
+
+
 def device() -> str:
     """Name what trains, such as "CPU, 2 cores" or "GPU NVIDIA A100, 40 GB"; sets memory growth before anything else.
 
-    Where a GPU is present but TensorFlow cannot use it, the line says so and the CPU is used. Used in all lessons.
+    Where a GPU is present but TensorFlow cannot use it, the line says so and the CPU is used.
     """
+    found, remedy = find_device()
+    return f"{found} ({remedy})" if remedy else found
+
+
+@functools.cache
+def find_device() -> Device:
+    """As `device`, in parts: the line, and what to do where a GPU is here but cannot be used or shared."""
     if name() != "tensorflow":
-        return _other_device(name())
+        return Device(_other_device(name()))
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
-        line = _cpu()
-        if shutil.which("nvidia-smi") or Path("/dev/nvidia0").exists():
-            line += " (a GPU is here, but TensorFlow finds no CUDA for it: make lab DEVICE=gpu)"
-        return line
+        idle = shutil.which("nvidia-smi") or Path("/dev/nvidia0").exists()
+        remedy = "a GPU is here, but TensorFlow finds no CUDA for it: make lab DEVICE=gpu"
+        return Device(_cpu(), remedy if idle else "")
     try:
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
-        note = ""
+        remedy = ""
     except RuntimeError:
-        note = " (all its memory is taken, for TensorFlow ran before jetlab: restart the kernel to share the GPU)"
+        remedy = "TensorFlow ran before jetlab and took all its memory: restart the kernel to share the GPU"
     model = tf.config.experimental.get_device_details(gpus[0]).get("device_name", "of unknown name")
-    return f"GPU {model}{_gpu_memory()}{note}"
+    return Device(f"GPU {model}{_gpu_memory()}", remedy)
 
 
 def on_gpu() -> bool:
     """Whether networks are trained on a GPU."""
-    return device().startswith("GPU")
+    return find_device().found.startswith("GPU")
 
 
 def _cpu() -> str:

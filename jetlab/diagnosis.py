@@ -17,9 +17,15 @@ from jetlab import shipped
 
 GIGABYTE = 1e9
 LESSON_MEMORY = 2 * GIGABYTE
-SHOWN = ("tensorflow", "keras", "numpy", "uproot", "jupyterlab", "ipywidgets")
+SHOWN = ("tensorflow", "jax", "torch", "keras", "numpy", "uproot", "jupyterlab", "ipywidgets")
 CHECKSUMS = "checksums.sha256"
 INSTALL = shipped.install("cpu")
+#: What Keras may run on, and what to do where it is missing.
+ENGINES = {
+    "tensorflow": INSTALL,
+    "jax": "python -m pip install jax, or unset KERAS_BACKEND to run on TensorFlow",
+    "torch": "python -m pip install torch, or unset KERAS_BACKEND to run on TensorFlow",
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Finding:
 def doctor() -> None:
     """Print whether this machine is ready for the lessons, a line for each thing looked at.
 
-    Takes up to ten seconds the first time in a session, for TensorFlow starts. Used in the first cell of every lesson.
+    Takes up to ten seconds the first time in a session, because it starts what the networks run on.
     """
     report()
 
@@ -53,7 +59,7 @@ def report() -> bool:
     Returns:
         False if something is broken; warnings do not count.
     """
-    print("Looking at this machine; takes up to ten seconds, for TensorFlow starts.", flush=True)
+    print("Looking at this machine, which takes up to ten seconds.", flush=True)
     broken = 0
     for finding in examine():
         broken += finding.status == "broken"
@@ -106,8 +112,6 @@ def _packages() -> Iterator[Finding]:
             wrong.append(f"{requirement.name} {version} is not {requirement.specifier}")
     if wrong:
         yield Finding("broken", "packages", "; ".join(wrong), INSTALL)
-    if _version("tensorflow") is None:
-        yield Finding("broken", "packages", "tensorflow is missing", INSTALL)
     versions = ", ".join(f"{name} {_version(name)}" for name in SHOWN if _version(name))
     yield Finding("ok", "packages", f"jetlab {jetlab.__version__}, {versions}")
 
@@ -170,11 +174,18 @@ def _data() -> Iterator[Finding]:
 
 
 def _device() -> Iterator[Finding]:
-    from jetlab import training
+    from jetlab import backend
 
-    # "CPU, 2 cores (a GPU is here, but ...)": in brackets stands what to do about it.
-    device, _, remark = training.device().partition(" (")
-    yield Finding("warning" if remark else "ok", "device", device, remark.removesuffix(")"))
+    try:
+        found, remedy = backend.find_device()
+    except ModuleNotFoundError as error:
+        # Only the engine that Keras was asked to run on is needed: TensorFlow unless KERAS_BACKEND says otherwise.
+        engine = (error.name or "").partition(".")[0]
+        if engine not in ENGINES:
+            raise
+        yield Finding("broken", "device", f"Keras is to run on {engine}, which is missing", ENGINES[engine])
+        return
+    yield Finding("warning" if remedy else "ok", "device", found, remedy)
 
 
 def _training() -> Iterator[Finding]:

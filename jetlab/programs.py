@@ -4,19 +4,18 @@ A small network's step takes microseconds, and a call from Python a thousand of 
 inside the program a lesson can train batch size 1. `jetlab.training` calls a program for a slice of an epoch at a time.
 """
 
-import json
 import logging
-import math
-import random
-import re
+import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab.backend import cores, load_keras, on_gpu
+from jetlab import structure
+from jetlab.backend import on_gpu, seeded
+from jetlab.compilation import all_layers, is_recurrent, wanted_parts, wants_xla
 from jetlab.objectives import Objective
 from jetlab.parts import Inputs, Shape, rows
 from jetlab.recurrence import quicken
@@ -26,16 +25,9 @@ if TYPE_CHECKING:
 
 #: Compiled programs kept for the next run of the same structure; each holds some megabytes.
 KEPT = 4
-#: Numbers that the widest layer puts out for a batch, above which XLA's single-threaded loops lose to TensorFlow's.
-XLA_WIDEST = 1_000_000
-#: XLA takes one to four seconds to compile, and saves a fraction of a millisecond a step, of a recurrent network some
-#: milliseconds: shorter runs do without.
-XLA_STEPS, XLA_STEPS_RECURRENT = 2000, 300
-#: Jets that make a part of a batch: of fewer a core gains nothing, and the images of more leave its cache. Each part
-#: adds to the time to compile.
-PART_JETS, PART_JETS_RECURRENT, MOST_PARTS = 128, 16, 8
 
-_idle: OrderedDict[str, "Program"] = OrderedDict()
+_idle: OrderedDict[Hashable, "Program"] = OrderedDict()
+_lock = threading.Lock()
 
 
 class Slice(NamedTuple):
@@ -52,7 +44,8 @@ class Program:
     """A compiled loop over batches for one structure of network, kind of optimizer and batch size.
 
     It owns a network and an optimizer; a call copies the weights of those to be trained in, and afterwards out, so that
-    another run with the same structure need not compile again. Used in M2.
+    another run with the same structure need not compile again. `key` is what such runs have in common; None where it is
+    for `model` alone.
     """
 
     def __init__(
@@ -64,19 +57,20 @@ class Program:
         batch_size: int,
         xla: bool,
         parts: int = 1,
+        key: Hashable = None,
     ) -> None:
         import tensorflow as tf
 
         tf.get_logger().addFilter(_no_false_alarm)
         self.model, self.optimizer, self.objective = model, optimizer, objective
-        self.batch_size, self.xla, self.parts = batch_size, xla, parts
+        self.batch_size, self.parts, self.key = batch_size, parts, key
         several = bool(row) and isinstance(row[0], tuple)
         x = tuple(tf.TensorSpec((None, *each)) for each in row) if several else tf.TensorSpec((None, *row))
         number = tf.TensorSpec((), tf.int32)
         data, jets = [x, tf.TensorSpec((None,)), tf.TensorSpec((None,))], tf.TensorSpec((None,), tf.int32)
         compiled = {"autograph": False, "jit_compile": xla or None}
         # XLA runs one loop after the other: for recurrent parts side by side the loop over batches is TensorFlow's.
-        whole = xla and (parts == 1 or not _is_recurrent(_layers(model)))
+        whole = xla and (parts == 1 or not is_recurrent(all_layers(model)))
         loop = {"input_signature": [*data, jets, number, number], "autograph": False, "jit_compile": whole or None}
         self._loop = tf.function(self._trace_loop, **loop)
         self._part = tf.function(self._trace_part, **compiled)
@@ -183,107 +177,51 @@ def take(model: "keras.Model", objective: Objective, row: Shape, batch_size: int
     """Program that trains `model` (compiled with its optimizer): one kept from an earlier run, or a new one.
 
     `row` is the shape of the inputs of one jet, `steps` the length of the whole training in batches. Hand the program
-    back with `keep`.
+    back with `keep`; until then no other thread gets it.
     """
     xla = wants_xla(model, batch_size, steps)
     parts = wanted_parts(model, batch_size, xla)
-    key = _key(model, objective, batch_size, xla)
-    if key in _idle:
-        # Taken out while in use: a second training at the same time gets a program of its own.
-        return _idle.pop(key)
-    if not key:
-        return Program(model, model.optimizer, objective, row, batch_size, xla, parts)
-    state = random.getstate()
-    twin = type(model).from_config(model.get_config())
-    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-    optimizer.build(twin.trainable_variables)
-    if xla and not on_gpu():
-        quicken(_layers(twin))
-    # Building a network draws seeds: the user's next network must not depend on whether a program was kept.
-    random.setstate(state)
-    return Program(twin, optimizer, objective, row, batch_size, xla, parts)
+    described = _described(model, model.optimizer)
+    key = (described, objective, row, batch_size, xla, parts) if all(described) else None
+    with _lock:
+        kept = _idle.pop(key, None)
+    if kept is not None:
+        return kept
+    if key is not None:
+        # Building a network draws seeds: the user's next network must not depend on whether a program was kept.
+        with seeded(0):
+            twin = type(model).from_config(model.get_config())
+        optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+        optimizer.build(twin.trainable_variables)
+        # Layers that share variables, for one, are made apart by their configuration.
+        if _described(twin, optimizer) == described:
+            if xla and not on_gpu():
+                quicken(all_layers(twin))
+            return Program(twin, optimizer, objective, row, batch_size, xla, parts, key)
+    return Program(model, model.optimizer, objective, row, batch_size, xla, parts)
 
 
-def keep(program: Program, model: "keras.Model") -> None:
-    """Keep a program that is no longer in use for the next run; the oldest is forgotten."""
-    if program.model is not model:
-        _idle[_key(model, program.objective, program.batch_size, program.xla)] = program
+def keep(program: Program) -> None:
+    """Keep a program that is no longer in use for the next run, unless it is for its own network alone.
+
+    The one that was kept longest ago is forgotten.
+    """
+    if program.key is None:
+        return
+    with _lock:
+        _idle[program.key] = program
+        _idle.move_to_end(program.key)
         while len(_idle) > KEPT:
             _idle.popitem(last=False)
 
 
-def wants_xla(model: "keras.Model", batch_size: int, steps: int) -> bool:
-    """Whether XLA shall compile the program: a choice by what was measured (benchmarks/training.py).
-
-    On a CPU XLA's convolutions are many times slower than TensorFlow's, and take a minute to compile; everything else
-    gains where batches are small, most of all recurrent networks, of which a time step is a handful of calls otherwise.
-    """
-    layers = list(_layers(model))
-    if not all(layer.supports_jit for layer in layers):
-        return False
-    if not on_gpu():
-        # A layer of a model that is no graph of layers has no known output; it counts as narrow.
-        outputs = load_keras().tree.flatten([layer.output for layer in layers if hasattr(layer, "output")])
-        widest = max((math.prod(size or 1 for size in output.shape[1:]) for output in outputs), default=1)
-        if widest * batch_size > XLA_WIDEST or any("Conv" in type(layer).__name__ for layer in layers):
-            return False
-    return steps >= (XLA_STEPS_RECURRENT if _is_recurrent(layers) else XLA_STEPS)
-
-
-def wanted_parts(model: "keras.Model", batch_size: int, xla: bool) -> int:
-    """Number of equal parts that a batch is cut into, whose gradients are added: the same step, to float tolerance.
-
-    On a CPU a core works on each part, where it is worth one: a product of matrices gains little from a second core.
-    The images of a large batch are convolved part by part, since few of them stay in the processor's cache.
-    Measured by benchmarks/training.py.
-    """
-    layers = list(_layers(model))
-    # Averages and penalties of a batch need it whole; parts that draw numbers from one state would wait for each other.
-    averages = any(variable.name != "seed_generator_state" for variable in model.non_trainable_variables)
-    # An embedding's gradient is sparse, and Keras' optimizers take a sum of such for something else.
-    sparse = any(isinstance(layer, load_keras().layers.Embedding) for layer in layers)
-    if on_gpu() or averages or sparse or model.losses or any(getattr(layer, "rate", 0) for layer in layers):
-        return 1
-    if any("Conv" in type(layer).__name__ for layer in layers):
-        parts = batch_size // PART_JETS
-    elif _is_recurrent(layers):
-        parts = min(cores(), batch_size // PART_JETS_RECURRENT) if xla else 1
-    else:
-        parts = min(cores(), batch_size // PART_JETS)
-    return next((n for n in range(min(parts, MOST_PARTS), 1, -1) if batch_size % n == 0), 1)
-
-
-def _is_recurrent(layers: "Iterable[keras.Layer]") -> bool:
-    keras = load_keras()
-    return any(isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional) for layer in layers)
+def _described(model: "keras.Model", optimizer: "keras.Optimizer") -> tuple[str, str]:
+    return structure.network(model), structure.optimizer(optimizer)
 
 
 def _no_false_alarm(record: logging.LogRecord) -> bool:
     """TensorFlow warns of frequent tracing where many programs are each traced once, as they must be."""
     return "triggered tf.function retracing" not in record.getMessage()
-
-
-def _layers(model: "keras.Model") -> Iterator["keras.Layer"]:
-    for layer in model.layers:
-        yield layer
-        if hasattr(layer, "layers"):
-            yield from _layers(layer)
-
-
-def _key(model: "keras.Model", objective: Objective, batch_size: int, xla: bool) -> str:
-    """Text that is equal for equal structures; empty where a model's code is not all Keras' own, so may change."""
-    if not type(model).__module__.startswith("keras."):
-        return ""
-    optimizer = {**model.optimizer.get_config(), "learning_rate": None, "name": None}
-    text = json.dumps([model.get_config(), type(model.optimizer).__name__, optimizer], default=repr)
-    modules = re.findall(r'"module": ("[^"]*"|null)', text)
-    if '"Lambda"' in text or not all(module.startswith('"keras') for module in modules):
-        return ""
-    # The configuration lists more than layers: a masking's comparisons, a Sequential's input, all with numbered names.
-    listed = [each["config"].get("name", "") for each in model.get_config().get("layers", ())]
-    for number, name in enumerate([model.name, *filter(None, listed), *(layer.name for layer in _layers(model))]):
-        text = text.replace(f'"{name}"', f'"{number}"')
-    return f"{objective.unit} {batch_size} {xla} {text}"
 
 
 def _state(model: "keras.Model", optimizer: "keras.Optimizer") -> list[Any]:

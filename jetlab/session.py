@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jetlab import models, training, worker
-from jetlab.backend import load_keras
+from jetlab.backend import seeded
 from jetlab.checkpoint import Checkpoint
 from jetlab.config import RunConfig
 from jetlab.errors import ArgumentError
@@ -251,8 +251,8 @@ class Session:
     def _fit(self, order: _Order) -> training.Result:
         config, knobs = order.config, self._knobs
         data = self._prepare(config)
-        load_keras().utils.set_random_seed(config.seed)
-        model = models.build(config, shape(data.x_train))
+        with seeded(config.seed):
+            model = models.build(config, shape(data.x_train))
 
         def on_event(event: training.Event) -> None:
             self._tell(self._on_event, event, model)

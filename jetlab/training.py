@@ -76,15 +76,15 @@ def run(
     stop: threading.Event | None = None,
     knobs: Knobs | None = None,
 ) -> Result:
-    """Seed, build and `fit`: the same configuration and data give the same numbers again.
+    """Build by the configured seed and `fit`: the same configuration and data give the same numbers again.
 
     Raises TrainingError where a dense network's configuration names inputs of its own, but not as many as the data have
     columns, and as `fit` does.
     """
     device()
-    load_keras().utils.set_random_seed(config.seed)
     row = shape(data.x_train)
-    model = models.build(config, row)
+    with backend.seeded(config.seed):
+        model = models.build(config, row)
     # Inputs left empty say nothing of the data: names are known to be wanted only where they are not the model's own.
     if config.model == "dense" and config.inputs != INPUTS["dense"] and row != (len(config.inputs),):
         raise TrainingError(
@@ -197,34 +197,30 @@ def _train_by_program(watch: Watch, knobs: Knobs) -> None:
             if watch.over:
                 return
     finally:
-        programs.keep(program, model)
+        programs.keep(program)
 
 
 def _train_by_keras(watch: Watch, knobs: Knobs) -> None:
     """The same through `model.fit`, for Keras on JAX or PyTorch; a slice is always one batch."""
-    keras, data, config = load_keras(), watch.data, watch.config
+    model, data, config = watch.model, watch.data, watch.config
 
     def batch_ended(batch: int, logs: dict[str, float]) -> None:
+        if backend.name() == "jax":
+            # Keras on JAX trains a copy of the variables: only so may they be read and the rate be changed.
+            model.jax_state_sync()
         watch.batch_ended(batch + 1, logs["loss"])
-        if knobs.learning_rate is not None and backend.name() == "jax":
-            # On JAX Keras trains a copy of the optimizer's state, which would overwrite the new rate after the epoch.
-            watch.model.jax_state_sync()
         watch.turn(knobs.learning_rate)
-        watch.model.stop_training = watch.over
+        model.stop_training = watch.over
 
-    def epoch_ended(epoch: int, logs: dict[str, float]) -> None:
-        watch.epoch_ended(logs["loss"], logs.get("accuracy", 0.0))
-        watch.model.stop_training = watch.over
-
-    callback = keras.callbacks.LambdaCallback(on_train_batch_end=batch_ended, on_epoch_end=epoch_ended)
-    callback.on_epoch_begin = lambda epoch, logs: watch.epoch_begins(epoch + 1)
-    watch.model.fit(
-        data.x_train,
-        data.y_train,
-        sample_weight=data.w_train,
-        batch_size=config.batch_size,
-        epochs=config.epochs,
-        initial_epoch=watch.first_epoch - 1,
-        callbacks=[callback],
-        verbose=0,
-    )
+    callback = load_keras().callbacks.LambdaCallback(on_train_batch_end=batch_ended)
+    for epoch in range(watch.first_epoch, config.epochs + 1):
+        watch.epoch_begins(epoch)
+        watch.turn(knobs.learning_rate)
+        shuffled = data.order(config.seed, epoch)
+        x, y, weight = (rows(getattr(data, f"{letter}_train"), shuffled) for letter in "xyw")
+        fitted = model.fit(
+            x, y, config.batch_size, sample_weight=weight, shuffle=False, callbacks=[callback], verbose=0
+        ).history
+        watch.epoch_ended(fitted["loss"][0], fitted.get("accuracy", [0.0])[0])
+        if watch.over:
+            return

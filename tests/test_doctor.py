@@ -1,4 +1,5 @@
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import psutil
 import pytest
 
 import jetlab
-from jetlab import catalog, diagnosis, training
+from jetlab import backend, catalog, diagnosis, training
 from jetlab.diagnosis import Finding
 
 GIGABYTE = 1_000_000_000
@@ -55,10 +56,10 @@ def test_one_broken_thing_makes_the_report_fail(
 
 
 def test_a_check_that_fails_is_a_finding_and_the_others_go_on(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail() -> str:
+    def fail() -> backend.Device:
         raise ImportError("libcudart.so.12 is missing")
 
-    monkeypatch.setattr(training, "device", fail)
+    monkeypatch.setattr(backend, "find_device", fail)
     found = {finding.subject: finding for finding in diagnosis.examine()}
     assert found["device"].status == "broken"
     assert found["device"].found == "ImportError: libcudart.so.12 is missing"
@@ -117,12 +118,63 @@ def test_container_memory(tmp_path: Path) -> None:
     assert diagnosis._container_memory(tmp_path) == 900
 
 
-def test_device_without_and_with_a_remark(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "device", lambda: "GPU NVIDIA T4, 16 GB")
-    assert only(diagnosis._device()) == Finding("ok", "device", "GPU NVIDIA T4, 16 GB")
-    monkeypatch.setattr(training, "device", lambda: "CPU, 2 cores (a GPU is here, but no CUDA: install it)")
-    remedy = "a GPU is here, but no CUDA: install it"
-    assert only(diagnosis._device()) == Finding("warning", "device", "CPU, 2 cores", remedy)
+@pytest.mark.parametrize(
+    "found", ["GPU NVIDIA T4, 16 GB", "GPU NVIDIA A100 (partitioned), 20 GB", "CPU (Keras on jax)"]
+)
+def test_device_with_and_without_something_to_do(found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "find_device", lambda: backend.Device(found))
+    assert only(diagnosis._device()) == Finding("ok", "device", found)
+    monkeypatch.setattr(backend, "find_device", lambda: backend.Device(found, "install CUDA (for the GPU)"))
+    assert only(diagnosis._device()) == Finding("warning", "device", found, "install CUDA (for the GPU)")
+
+
+# Blocked, a module cannot be imported: as if it were not installed.
+EXAMINED = """
+import sys
+for name in sys.argv[1:]:
+    sys.modules[name] = None
+from jetlab import diagnosis
+from importlib import metadata
+find = metadata.version
+def version(name):
+    if name.removesuffix("-cpu") in sys.argv[1:]:
+        raise metadata.PackageNotFoundError(name)
+    return find(name)
+metadata.version = version
+for finding in diagnosis.examine():
+    if finding.subject in ("packages", "device", "training"):
+        print(finding.status, finding.subject, finding.found, finding.remedy, sep="|")
+"""
+
+
+def examined(engine: str, *missing: str) -> dict[str, list[str]]:
+    """Status, what was found and what to do of each subject, in a process where Keras runs on that engine."""
+    done = subprocess.run(
+        [sys.executable, "-c", EXAMINED, *missing],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"KERAS_BACKEND": engine},
+    )
+    assert done.returncode == 0, done.stderr
+    found = [line.split("|") for line in done.stdout.splitlines()]
+    return {subject: [status, *rest] for status, subject, *rest in found}
+
+
+def test_on_jax_all_is_well_also_without_tensorflow() -> None:
+    pytest.importorskip("jax")
+    found = examined("jax", "tensorflow")
+    assert {subject: status for subject, (status, *_) in found.items()} == dict.fromkeys(found, "ok")
+    assert found["device"][1].endswith("(Keras on jax)")
+    assert "tensorflow" not in found["packages"][1]
+    assert {remedy for *_, remedy in found.values()} == {""}
+
+
+@pytest.mark.parametrize("engine", ["tensorflow", "jax"])
+def test_what_keras_is_to_run_on_is_missing(engine: str) -> None:
+    found = examined(engine, engine)
+    assert found["device"] == ["broken", f"Keras is to run on {engine}, which is missing", diagnosis.ENGINES[engine]]
+    assert found["packages"][0] == "ok"
 
 
 def test_packages_as_they_are() -> None:
@@ -139,11 +191,6 @@ def test_packages_missing_or_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first.status == "broken"
     assert first.found == "keras 3.12.0 is not >=3.13.2; uproot is missing"
     assert first.remedy == diagnosis.INSTALL
-
-
-def test_no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diagnosis, "_version", lambda name: None if name == "tensorflow" else "9999")
-    assert Finding("broken", "packages", "tensorflow is missing", diagnosis.INSTALL) in list(diagnosis._packages())
 
 
 def test_the_training_step_really_trains(monkeypatch: pytest.MonkeyPatch) -> None:

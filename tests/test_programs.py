@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from jetlab import models, objectives, programs, training
+from jetlab import backend, compilation, models, objectives, programs, training
 from jetlab.config import RunConfig
 from jetlab.training import Data, EpochEnd, Knobs
 
@@ -54,7 +54,21 @@ def deep_sets():
     return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
 
 
-NETWORKS = [dense, maxout, convolutional, recurrent, deep_sets]
+def dropping():
+    inputs = layers.Input((6,))
+    x = layers.Dropout(0.3)(layers.Dense(8, activation="relu")(inputs))
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.GaussianNoise(0.2)(x)))
+
+
+NETWORKS = [dense, maxout, convolutional, recurrent, deep_sets, dropping]
+
+
+def copy_of(model):
+    """The same network with the same weights, which will draw the same random numbers."""
+    copy = keras.models.clone_model(model)
+    for variable, value in zip(copy.variables, model.variables, strict=True):
+        variable.assign(value)
+    return copy
 
 
 def fitted_by_keras(model, config, part):
@@ -83,8 +97,9 @@ def fitted_by_keras(model, config, part):
     return losses, epochs, accuracies
 
 
-# XLA takes long to compile convolutions, and jetlab never asks for it on a CPU.
-CASES = [(network, xla) for network in NETWORKS for xla in (False, True) if not (xla and network is convolutional)]
+# XLA takes long to compile convolutions, and jetlab never asks for it on a CPU; it draws other random numbers.
+CASES = [(network, False) for network in NETWORKS]
+CASES += [(network, True) for network in NETWORKS if network not in (convolutional, dropping)]
 
 
 @pytest.mark.parametrize(("network", "xla"), CASES)
@@ -93,8 +108,7 @@ def test_every_batch_has_the_loss_of_model_fit(monkeypatch, network, xla):
     config = dataclasses.replace(CONFIG, epochs=2)
     keras.utils.set_random_seed(3)
     model, part = network(), data(network().input_shape[1:])
-    reference = keras.models.clone_model(model)
-    reference.set_weights(model.get_weights())
+    reference = copy_of(model)
     events = []
     result = training.fit(model, config, part, events.append, knobs=Knobs(batches=1))
     losses, epochs, accuracies = fitted_by_keras(reference, config, part)
@@ -123,8 +137,7 @@ def test_sixteen_bits_train_as_in_model_fit(monkeypatch, xla):
     assert model.layers[1].compute_dtype.endswith("float16")
     # The scores have more values than 16 bits leave between 0.5 and 1.
     assert model.layers[-1].compute_dtype == "float32"
-    reference = keras.models.clone_model(model)
-    reference.set_weights(model.get_weights())
+    reference = copy_of(model)
     result = training.fit(model, config, part)
     assert result.history["loss"] == pytest.approx(fitted_by_keras(reference, config, part)[1], rel=2e-3)
 
@@ -155,7 +168,6 @@ def test_a_batch_in_parts_is_the_same_step(monkeypatch, network, xla):
     histories, weights = [], []
     for parts in (1, 4):
         monkeypatch.setattr(programs, "wanted_parts", lambda model, batch_size, xla, parts=parts: parts)
-        programs._idle.clear()
         keras.utils.set_random_seed(3)
         model = network()
         result = training.fit(model, CONFIG, data(model.input_shape[1:]))
@@ -168,14 +180,14 @@ def test_a_batch_in_parts_is_the_same_step(monkeypatch, network, xla):
 
 
 def test_a_batch_is_cut_into_parts_where_that_gives_the_same_step(monkeypatch):
-    monkeypatch.setattr(programs, "cores", lambda: 4)
-    monkeypatch.setattr(programs, "on_gpu", lambda: False)
+    monkeypatch.setattr(compilation, "cores", lambda: 4)
+    monkeypatch.setattr(compilation, "on_gpu", lambda: False)
     lstm = plain_recurrent()
     # At least 16 jets each, at most one part per core, all of one length, and only where XLA compiles.
     sizes = {1: 1, 16: 1, 32: 2, 48: 3, 64: 4, 1024: 4, 66: 3}
-    assert {size: programs.wanted_parts(lstm, size, True) for size in sizes} == sizes
-    assert programs.wanted_parts(lstm, 128, False) == 1
-    assert {size: programs.wanted_parts(convolutional(), size, False) for size in (32, 128, 512, 4096)} == {
+    assert {size: compilation.wanted_parts(lstm, size, True) for size in sizes} == sizes
+    assert compilation.wanted_parts(lstm, 128, False) == 1
+    assert {size: compilation.wanted_parts(convolutional(), size, False) for size in (32, 128, 512, 4096)} == {
         32: 1,
         128: 1,
         512: 4,
@@ -184,16 +196,16 @@ def test_a_batch_is_cut_into_parts_where_that_gives_the_same_step(monkeypatch):
     # At least 128 jets each, whether XLA compiles or not; one part per core.
     sizes = {1: 1, 128: 1, 192: 1, 256: 2, 1024: 4, 4096: 4}
     for xla in (True, False):
-        assert {size: programs.wanted_parts(maxout(), size, xla) for size in sizes} == sizes
+        assert {size: compilation.wanted_parts(maxout(), size, xla) for size in sizes} == sizes
     # Batch normalisation and a regulariser, dropout: these see the batch as a whole.
-    assert programs.wanted_parts(dense(), 4096, True) == 1
+    assert compilation.wanted_parts(dense(), 4096, True) == 1
     dropping = keras.Sequential([layers.Input((5, 3)), layers.LSTM(4), layers.Dropout(0.5), layers.Dense(1)])
-    assert programs.wanted_parts(dropping, 128, True) == 1
+    assert compilation.wanted_parts(dropping, 128, True) == 1
     # The gradient of an embedding is sparse: a sum of parts would be another step.
     embedded = keras.Sequential([layers.Input((5,)), layers.Embedding(4, 3), layers.LSTM(4), layers.Dense(1)])
-    assert programs.wanted_parts(embedded, 128, True) == 1
-    monkeypatch.setattr(programs, "on_gpu", lambda: True)
-    assert programs.wanted_parts(lstm, 128, True) == 1
+    assert compilation.wanted_parts(embedded, 128, True) == 1
+    monkeypatch.setattr(compilation, "on_gpu", lambda: True)
+    assert compilation.wanted_parts(lstm, 128, True) == 1
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "nadam", "rmsprop", "sgd"])
@@ -201,8 +213,7 @@ def test_other_optimizers_agree_too(optimizer):
     config = dataclasses.replace(CONFIG, optimizer=optimizer, epochs=2)
     keras.utils.set_random_seed(3)
     model, part = maxout(), data((6,))
-    reference = keras.models.clone_model(model)
-    reference.set_weights(model.get_weights())
+    reference = copy_of(model)
     _, epochs, _ = fitted_by_keras(reference, config, part)
     assert training.fit(model, config, part).history["loss"] == pytest.approx(epochs, rel=1e-4)
 
@@ -230,19 +241,30 @@ def test_frozen_layers_stay():
 
 def test_dropout_drops_in_training_alone_and_differently_every_batch():
     inputs = layers.Input((1,))
+    keras.utils.set_random_seed(3)
     model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(layers.Dropout(0.5)(inputs)))
     model.set_weights([np.array([[1.0]]), np.zeros(1)])
-    n = 64
-    part = Data(np.full((n, 1), 3.0), np.arange(n) % 2, None, np.full((2, 1), 3.0), np.array([0, 1]), None)
+    n = 4000
+    x, y = np.full((n, 1), 3.0), np.arange(n) % 2
     # Steps of no length: of the input 3, kept half of the time and then doubled, the loss is log(1 + e^-+6) or log 2.
-    config = dataclasses.replace(CONFIG, learning_rate=1e-12, batch_size=16)
+    config = dataclasses.replace(CONFIG, learning_rate=1e-12, batch_size=4)
     losses = []
-    training.fit(model, config, part, lambda e: losses.append(getattr(e, "val_loss", e)), knobs=Knobs(batches=1))
-    batch_losses = [event.loss for event in losses if isinstance(event, training.BatchEnd)]
-    assert len({round(loss, 6) for loss in batch_losses}) > 6
+
+    def on_event(event):
+        if isinstance(event, training.BatchEnd):
+            losses.append(event.loss * event.batch)
+
+    history = training.fit(
+        model, config, Data(x, y, None, x[:2], y[:2], None), on_event, knobs=Knobs(batches=1)
+    ).history
     mean = 0.5 * np.log(2) + 0.5 * np.mean(np.log1p(np.exp([-6.0, 6.0])))
-    assert np.mean(batch_losses[3::4]) == pytest.approx(mean, abs=0.5)
-    assert training.predict(model, part.x_train[:1])[0] == pytest.approx(1 / (1 + np.exp(-3)), rel=1e-5)
+    # The loss of a jet has a standard deviation of 2.4; of 12,000 jets the mean is known to 0.022.
+    assert np.mean(history["loss"]) == pytest.approx(mean, abs=0.08)
+    # In a batch of four W or QCD each is kept or dropped: never the same ones throughout.
+    each = np.diff(np.reshape(losses, (3, -1)), axis=1, prepend=0)
+    assert len(np.unique(np.round(each, 2))) >= 9
+    assert not np.array_equal(np.round(each[0], 2), np.round(each[1], 2))
+    assert training.predict(model, x[:1])[0] == pytest.approx(1 / (1 + np.exp(-3)), rel=1e-5)
 
 
 def compiled(model):
@@ -252,17 +274,16 @@ def compiled(model):
 
 
 def test_a_program_is_kept_for_the_same_structure_only():
-    programs._idle.clear()
     first = compiled(dense())
     program = programs.take(first, TAGGING, (6,), 32, 100)
     busy = programs.take(first, TAGGING, (6,), 32, 100)
     assert busy is not program  # a training in another thread must not share its weights
-    programs.keep(program, first)
+    programs.keep(program)
     other_rate = dense()
     other_rate.compile(keras.optimizers.Adam(0.5))
     other_rate.optimizer.build(other_rate.trainable_variables)
     assert programs.take(other_rate, TAGGING, (6,), 32, 100) is program
-    programs.keep(program, first)
+    programs.keep(program)
     assert programs.take(compiled(dense()), TAGGING, (6,), 64, 100) is not program
     assert programs.take(compiled(maxout()), TAGGING, (6,), 32, 100) is not program
     frozen = dense()
@@ -270,6 +291,56 @@ def test_a_program_is_kept_for_the_same_structure_only():
     assert programs.take(compiled(frozen), TAGGING, (6,), 32, 100) is not program
     assert programs.take(compiled(dense()), objectives.get("mse"), (6,), 32, 100) is not program
     assert programs.take(compiled(dense()), TAGGING, (6,), 32, 100) is program
+
+
+def named(activation, name):
+    head = layers.Dense(1, activation="sigmoid")
+    return keras.Sequential([layers.Input((6,)), layers.Dense(8, activation=activation, name=name), head])
+
+
+def relu(x):
+    """Another function than Keras' of that name."""
+    return keras.ops.square(x)
+
+
+def squared(activation):
+    inputs = layers.Input((6,))
+    x = layers.Dense(8, activation=activation, name="relu")(inputs)
+    x = x if activation else keras.ops.square(x)
+    return keras.Model(inputs, layers.Dense(1, activation="sigmoid")(x))
+
+
+@pytest.mark.parametrize(
+    ("before", "network", "equal"),
+    [
+        (lambda: named("relu", "relu"), lambda: named("tanh", "tanh"), lambda: named("tanh", "other")),
+        (lambda: squared("relu"), lambda: squared(relu), lambda: squared(None)),
+    ],
+    ids=["names that are values", "a function that is called as Keras' own"],
+)
+def test_a_network_trains_as_itself_after_one_that_looks_alike(before, network, equal):
+    def history(make):
+        keras.utils.set_random_seed(3)
+        return training.fit(make(), CONFIG, data((6,))).history["loss"]
+
+    first, second = history(before), history(network)
+    keras.utils.set_random_seed(3)
+    assert second == pytest.approx(fitted_by_keras(equal(), CONFIG, data((6,)))[1], rel=2e-5)
+    assert second != pytest.approx(first, rel=1e-3)
+
+
+def test_a_layer_adapted_to_data_trains_as_adapted():
+    plain = data((6,))
+    x = 10 * plain.x_train + 3
+    scaling = layers.Normalization()
+    scaling.adapt(x)
+    rest = (plain.y_train, plain.w_train, plain.x_validation, plain.y_validation, None)
+    histories = []
+    for inputs, before in (x, [scaling]), (scaling(x).numpy(), []):
+        keras.utils.set_random_seed(3)
+        model = keras.Sequential([layers.Input((6,)), *before, layers.Dense(1, activation="sigmoid")])
+        histories.append(training.fit(model, CONFIG, Data(inputs, *rest)).history["loss"])
+    assert histories[0] == pytest.approx(histories[1], rel=1e-5)
 
 
 def masked():
@@ -284,19 +355,19 @@ def sequential():
 
 @pytest.mark.parametrize("network", [masked, sequential])
 def test_the_program_of_a_masked_network_is_found_again(network):
-    programs._idle.clear()
     first = compiled(network())
     program = programs.take(first, TAGGING, (4, 3), 32, 100)
-    programs.keep(program, first)
+    programs.keep(program)
     assert programs.take(compiled(network()), TAGGING, (4, 3), 32, 100) is program
 
 
 def test_only_some_programs_are_kept():
-    programs._idle.clear()
-    model = compiled(maxout())
-    for size in range(1, programs.KEPT + 3):
-        programs.keep(programs.take(model, TAGGING, (6,), size, 10), model)
-    assert [program.batch_size for program in programs._idle.values()] == list(range(3, programs.KEPT + 3))
+    model, sizes = compiled(maxout()), range(1, programs.KEPT + 3)
+    made = {size: programs.take(model, TAGGING, (6,), size, 10) for size in sizes}
+    for program in made.values():
+        programs.keep(program)
+    found = [size for size in sizes if programs.take(model, TAGGING, (6,), size, 10) is made[size]]
+    assert found == list(sizes)[2:]
 
 
 class Twice(layers.Layer):
@@ -332,11 +403,12 @@ def own_model():
 
 @pytest.mark.parametrize("network", [own_layer, own_function, own_model])
 def test_own_code_trains_and_is_traced_every_time(network):
-    programs._idle.clear()
     model, losses = network(), []
     training.fit(model, CONFIG, data((6,)), lambda event: isinstance(event, EpochEnd) and losses.append(event.loss))
     assert losses[-1] < losses[0]
-    assert not programs._idle
+    program = programs.take(model, TAGGING, (6,), CONFIG.batch_size, 100)
+    programs.keep(program)
+    assert programs.take(model, TAGGING, (6,), CONFIG.batch_size, 100) is not program
 
 
 def test_keeping_a_program_changes_nothing_that_is_random_afterwards():
@@ -350,23 +422,23 @@ def test_keeping_a_program_changes_nothing_that_is_random_afterwards():
 
 
 def test_what_xla_compiles():
-    assert programs.wants_xla(dense(), 128, programs.XLA_STEPS)
-    assert not programs.wants_xla(dense(), 128, programs.XLA_STEPS - 1)
-    few = programs.XLA_STEPS_RECURRENT
+    assert compilation.wants_xla(dense(), 128, compilation.XLA_STEPS)
+    assert not compilation.wants_xla(dense(), 128, compilation.XLA_STEPS - 1)
+    few = compilation.XLA_STEPS_RECURRENT
     both_ways = keras.Sequential([layers.Input((5, 3)), layers.Bidirectional(layers.LSTM(4)), layers.Dense(1)])
     for model in (recurrent(), both_ways):
-        assert programs.wants_xla(model, 128, few)
-        assert not programs.wants_xla(model, 128, few - 1)
-    assert programs.wants_xla(own_model(), 128, 10**6)
+        assert compilation.wants_xla(model, 128, few)
+        assert not compilation.wants_xla(model, 128, few - 1)
+    assert compilation.wants_xla(own_model(), 128, 10**6)
     # 5 constituents with 8 numbers each
-    assert programs.wants_xla(deep_sets(), programs.XLA_WIDEST // 40, 10**6)
-    assert programs.wants_xla(deep_sets(), programs.XLA_WIDEST // 40 + 1, 10**6) == programs.on_gpu()
+    assert compilation.wants_xla(deep_sets(), compilation.XLA_WIDEST // 40, 10**6)
+    assert compilation.wants_xla(deep_sets(), compilation.XLA_WIDEST // 40 + 1, 10**6) == backend.on_gpu()
     inputs = layers.Input((5, 3))
     _, hidden, carry = layers.LSTM(4, return_state=True)(inputs)
-    assert programs.wants_xla(keras.Model(inputs, layers.Add()([hidden, carry])), 128, few)
+    assert compilation.wants_xla(keras.Model(inputs, layers.Add()([hidden, carry])), 128, few)
     nested = keras.Sequential([layers.Input((9, 9, 1)), convolutional()])
     for model in (convolutional(), nested):
-        assert programs.wants_xla(model, 1, 10**6) == programs.on_gpu()
+        assert compilation.wants_xla(model, 1, 10**6) == backend.on_gpu()
 
 
 MEMORY = """

@@ -424,9 +424,11 @@ def test_device_says_where_a_gpu_cannot_be_used(monkeypatch):
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     monkeypatch.setattr(backend.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
-    line = backend.device.__wrapped__()
-    assert line.startswith(f"CPU, {backend.cores()} core")
-    assert "TensorFlow finds no CUDA" in line
+    monkeypatch.setattr(backend, "find_device", backend.find_device.__wrapped__)
+    found, remedy = backend.find_device()
+    assert found.startswith(f"CPU, {backend.cores()} core")
+    assert "TensorFlow finds no CUDA" in remedy
+    assert backend.device() == f"{found} ({remedy})"
 
 
 @pytest.mark.parametrize("in_use", [False, True])
@@ -446,7 +448,8 @@ def test_device_sets_memory_growth_and_names_the_gpu(monkeypatch, in_use):
     monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"device_name": "NVIDIA A100"})
     monkeypatch.setattr(backend.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
     monkeypatch.setattr(backend.subprocess, "run", lambda *args, **options: answer)
-    line = backend.device.__wrapped__()
+    monkeypatch.setattr(backend, "find_device", backend.find_device.__wrapped__)
+    line = backend.device()
     assert line.startswith("GPU NVIDIA A100, 40 GB")
     assert ("restart the kernel" in line) == in_use
     assert grown == ([] if in_use else [("first", True), ("second", True)])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab.backend import load_keras
+from jetlab.backend import load_keras, seeded
 from jetlab.errors import ArgumentError
 from jetlab.tracking.detector import LAYERS
 from jetlab.tracking.hits import Hits
@@ -180,12 +180,12 @@ def train(
     probabilities. Raises ArgumentError for hits without such tracks. Used in M7.
     """
     settings = settings or Settings()
-    keras = load_keras()
     seeds = np.flatnonzero((hits.layer == 0) & (hits.track >= 0))
     if not len(seeds):
         raise ArgumentError("There is no track with a hit in layer 0 to learn from; simulate more events.")
-    keras.utils.set_random_seed(settings.seed)
-    model = build(settings) if model is None else model
+    if model is None:
+        with seeded(settings.seed):
+            model = build(settings)
     bins, weights = targets(hits, seeds, settings)
     history: dict[str, list[float]] = {"loss": [], "accuracy": []}
     network = Network(model, settings, history)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlab.angles import wrap
-from jetlab.backend import load_keras
+from jetlab.backend import load_keras, seeded
 from jetlab.errors import ArgumentError
 from jetlab.tracking.detector import LAYERS
 from jetlab.tracking.hits import Hits
@@ -147,15 +147,15 @@ def train_residual(
     """
     settings = settings or ResidualSettings()
     keras = load_keras()
-    keras.utils.set_random_seed(settings.seed)
     phi, layer, _ = sequences(hits)
     if not len(phi):
         raise ArgumentError("There is no true track to learn from; simulate more events.")
     units = Units.fit(phi, layer, settings.physics)
     width = inputs(phi[:1], layer[:1, :MEMORY], np.zeros(1), settings.physics).shape[1]
-    cell = keras.layers.LSTMCell(settings.hidden)
-    head = _head(settings)
-    model = _model(cell, head, settings, width)
+    with seeded(settings.seed):
+        cell = keras.layers.LSTMCell(settings.hidden)
+        head = _head(settings)
+        model = _model(cell, head, settings, width)
     steps = settings.epochs * -(-len(phi) // settings.batch_size)
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)), _nll)
     network = ResidualNetwork(cell, head, units, settings, [])
@@ -163,7 +163,10 @@ def train_residual(
         # Thinned and mirrored anew each time: no track is seen twice alike.
         x, asked, targets, weights = training_arrays(hits, units, settings.seed * 1000 + epoch)
         truth = np.stack([targets, weights], axis=-1)
-        done = model.fit([x, asked], truth, batch_size=settings.batch_size, epochs=1, verbose=0)
+        # Keras would shuffle by a seed that is the user's.
+        order = np.random.default_rng((settings.seed, epoch)).permutation(len(x))
+        x, asked, truth = x[order], asked[order], truth[order]
+        done = model.fit([x, asked], truth, batch_size=settings.batch_size, shuffle=False, verbose=0)
         network.history.append(float(done.history["loss"][0]))
         if on_epoch:
             on_epoch(network, epoch)
