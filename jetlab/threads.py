@@ -27,12 +27,14 @@ def configure() -> None:
 def settings(environment: Mapping[str, str]) -> dict[str, str]:
     """Environment variables of OpenMP, OpenBLAS and TensorFlow that are not in `environment` and should be."""
     count = str(cores())
-    wanted = {"OMP_WAIT_POLICY": "PASSIVE", "TF_NUM_INTRAOP_THREADS": count, "TF_NUM_INTEROP_THREADS": count}
-    # OpenBLAS takes OpenMP's number too: a user who has set that one has set both.
-    if "OMP_NUM_THREADS" not in environment:
-        # Trees grown on the lessons' jets are fastest on one thread, alone too. PyTorch alone trains by OpenMP.
-        wanted["OMP_NUM_THREADS"] = count if environment.get("KERAS_BACKEND") == "torch" else "1"
-        wanted["OPENBLAS_NUM_THREADS"] = count
+    wanted = {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        # The lessons' trees and matrices are too small for several threads. Only PyTorch trains by OpenMP.
+        "OMP_NUM_THREADS": count if environment.get("KERAS_BACKEND") == "torch" else "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TF_NUM_INTRAOP_THREADS": count,
+        "TF_NUM_INTEROP_THREADS": count,
+    }
     return {name: value for name, value in wanted.items() if name not in environment}
 
 
