@@ -78,6 +78,7 @@ def test_another_structure_starts_anew_after_the_epoch(
     choose_left(panel, "loss, logarithmic")
     until(lesson, lambda: lesson.longest_row(image, GREY) >= LINE)
     expect(button(panel, "Stop")).to_be_enabled()
+    image.scroll_into_view_if_needed()
     assert lesson.screenshot(tmp_path / "anew.png").stat().st_size > 10_000
     choose_left(panel, "loss")
 
