@@ -4,9 +4,9 @@
 
 Every kernel is a Jupyter kernel of its own and runs M2's cells in order, from the first to the boosted decision tree
 and the first network, as JupyterLab would; solutions are left out. "now" is with the threads and the wait policy that
-`import jetlab` sets; "before" is with what the libraries do by themselves: as many threads as cores, and GNU OpenMP's
-spinning for 3 ms. The two take turns in each round. The BDT's seconds are those of its cell, import included. No round
-begins that would end after `--limit` seconds, by the longest so far. Writes benchmarks/results/room.json.
+`import jetlab` sets; "before" is with what the libraries do by themselves: as many threads as cores, and OpenMP's spin
+for 3 ms before they sleep. The two take turns in each round. The BDT's seconds are those of its cell, import included.
+No round begins that would end after `--limit` seconds, by the longest so far. Writes benchmarks/results/room.json.
 """
 
 import argparse
@@ -30,7 +30,8 @@ LESSON = Path(__file__).parents[1] / "notebooks" / "02_dense_tagger.ipynb"
 RESULTS = Path(__file__).parent / "results" / "room.json"
 BDT, NETWORK = "bdt.fit(", "training.fit("
 #: Without a wait policy GNU OpenMP looks 300,000 times before a thread goes to sleep.
-BEFORE = {"OMP_NUM_THREADS": str(backend.cores()), "GOMP_SPINCOUNT": "300000"}
+CORES = str(backend.cores())
+BEFORE = {"OMP_NUM_THREADS": CORES, "OPENBLAS_NUM_THREADS": CORES, "GOMP_SPINCOUNT": "300000"}
 
 
 def lesson() -> nbformat.NotebookNode:
