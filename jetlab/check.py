@@ -215,7 +215,7 @@ _choice(
     "b",
     {
         "a": "the number of jets per class could be balanced by one factor; look at the shapes of the spectra.",
-        "c": "reweighting adds no jets: the effective number even falls. Look at the spectra before and after.",
+        "c": "reweighting adds no jets, it changes how much each counts. Look at the spectra before and after.",
     },
 )
 

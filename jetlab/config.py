@@ -153,22 +153,19 @@ class RunConfig:
         """Nodes of each hidden layer, (layers,). Used in M2."""
         return self.widths or (self.nodes,) * self.layers
 
-    def rate(self, epoch: int) -> float:
-        """Learning rate in an epoch, counted from 1, out of `epochs`."""
-        return self.learning_rate * self.falls(epoch)
-
-    def falls(self, epoch: int) -> float:
-        """What the schedule multiplies the learning rate by in an epoch, counted from 1, out of `epochs`.
+    def rate(self, epoch: int, learning_rate: float | None = None) -> float:
+        """Learning rate in an epoch, counted from 1, out of `epochs`; of another `learning_rate` where one is given.
 
         "cosine" lets it fall to nearly nothing along half a cosine (arXiv:1608.03983); "step" divides it by ten after
         half of the epochs and again after three quarters (arXiv:1512.03385).
         """
+        rate = self.learning_rate if learning_rate is None else learning_rate
         done = (epoch - 1) / self.epochs
         if self.schedule == "cosine":
-            return (1 + math.cos(math.pi * done)) / 2
+            return rate * (1 + math.cos(math.pi * done)) / 2
         if self.schedule == "step":
-            return 0.1 ** ((done >= 0.5) + (done >= 0.75))
-        return 1.0
+            return rate / 10 ** ((done >= 0.5) + (done >= 0.75))
+        return rate
 
     def _checked_widths(self) -> tuple[int, ...]:
         if isinstance(self.widths, str) or not isinstance(self.widths, list | tuple):

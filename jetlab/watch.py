@@ -76,7 +76,7 @@ class Watch:
         """Train on with the rate chosen last, `learning_rate` if there is one, as the schedule lets it fall."""
         if learning_rate is not None:
             self.chosen_rate = learning_rate
-        rate = self.chosen_rate * self.config.falls(self.epoch)
+        rate = self.config.rate(self.epoch, self.chosen_rate)
         if rate != self.rate:
             self.rate = self.model.optimizer.learning_rate = rate
 

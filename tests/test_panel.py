@@ -99,7 +99,7 @@ def test_nobody_looks_at_the_test_jets_unasked():
     control(lab, "1: 4/1").value = True
     assert len(lab.runs) == 2
     lab.look()
-    assert "300 of 300 scores are not finite" in text(lab)
+    assert "Scores are not finite for 300 of 300 jets" in text(lab)
     assert column(lab, "test AUC (looked at)") == ["", ""]
 
 
@@ -500,7 +500,7 @@ def test_inputs_can_be_chosen_where_the_panel_makes_them(sample, model):
         lab._controls.length.value, lab._controls.order_by.value = 5, "dr"
     text = lab._controls._size.value
     lab.train(blocking=True)
-    assert lab._steering.status.value.startswith("All 1 epochs"), lab._steering.status.value
+    assert lab._steering.status.value.startswith("The only epoch is done"), lab._steering.status.value
     first, second = (run.result.model for run in lab.runs)
     assert second.count_params() <= first.count_params()
     assert f"{second.count_params():,} parameters" in text

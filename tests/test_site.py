@@ -75,7 +75,7 @@ def test_the_panel_of_the_instructors_page_can_be_made(instructors: str) -> None
     known = {"data": data, "scaled": scaled, "y": y, "weight": weight, "test": test, "inputs": ("pt", "mass")}
     known |= {"panel": panel, "RunConfig": RunConfig}
     shown = eval(re.search(r"```python\n(panel\..+?)```", instructors, re.S)[1], known)
-    assert shown.config == RunConfig(inputs=("pt", "mass"), layers=1, nodes=16, patience=3, epochs=20, train_size=30)
+    assert shown.config == RunConfig(inputs=("pt", "mass"), layers=1, nodes=16, patience=3, epochs=20)
 
 
 def test_readme_lists_the_lessons_that_are_there() -> None:

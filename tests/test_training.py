@@ -12,7 +12,7 @@ import pytest
 
 from jetlab import backend, metrics, models, training
 from jetlab.config import RunConfig
-from jetlab.training import BatchEnd, Data, EpochEnd, Knobs, TrainEnd, TrainingError
+from jetlab.training import BatchEnd, Data, EpochEnd, Knobs, TrainBegin, TrainEnd, TrainingError
 
 SMALL = RunConfig(layers=1, nodes=8, batch_size=50, epochs=3, learning_rate=0.01)
 
@@ -49,15 +49,24 @@ def test_events_come_in_order(trained):
     for event in epochs:
         last = events[events.index(event) - 1]
         assert (type(last), last.epoch, last.batch, last.loss) == (BatchEnd, event.epoch, 8, event.loss)
+    assert events[0] == TrainBegin(epochs=3, batches=8)
     assert type(events[-1]) is TrainEnd
-    assert len(events) == len(batches) + len(epochs) + 1
+    assert len(events) == len(batches) + len(epochs) + 2
     assert all(event.jets_per_second > 0 and event.seconds > 0 for event in epochs)
 
 
 def test_result_is_what_the_events_said(trained):
     result, events = trained
     epochs = [event for event in events if isinstance(event, EpochEnd)]
-    assert set(result.history) == {"loss", "accuracy", "val_loss", "val_accuracy", "val_auc", "seconds"}
+    assert set(result.history) == {
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "val_auc",
+        "learning_rate",
+        "seconds",
+    }
     for name in ("loss", "val_loss", "seconds"):
         assert result.history[name] == [getattr(event, name) for event in epochs]
     for name in ("accuracy", "val_accuracy", "val_auc"):
@@ -122,7 +131,7 @@ def test_regression_finds_the_line(loss):
     part = Data(x[:400], y[:400], None, x[400:], y[400:], None, regression=True)
     config = RunConfig(layers=0, batch_size=20, epochs=60, learning_rate=0.03, loss=loss, patience=0)
     result = training.run(config, part)
-    assert set(result.history) == {"loss", "val_loss", "val_bias", "val_width", "seconds"}
+    assert set(result.history) == {"loss", "val_loss", "val_bias", "val_width", "learning_rate", "seconds"}
     difference = result.predict(x[400:].astype("f4")) - y[400:]
     best = result.best_epoch - 1
     assert result.history["val_bias"][best] == pytest.approx(np.median(difference), abs=0.005)
@@ -333,7 +342,7 @@ def test_nan_loss_stops_with_a_remedy_and_restores_the_first_weights():
             model.set_weights([np.full_like(weight, np.nan) for weight in first])
 
     result = training.fit(model, SMALL, part, poison)
-    assert [type(event) for event in events] == [BatchEnd, BatchEnd, TrainEnd]
+    assert [type(event) for event in events] == [TrainBegin, BatchEnd, BatchEnd, TrainEnd]
     assert (result.reason, result.best_epoch) == ("nan", 0)
     assert "loss became nan in batch 2 of epoch 1: lower the learning rate (now 0.01)" in result.message
     for kept, wanted in zip(result.model.get_weights(), first, strict=True):
@@ -379,7 +388,7 @@ def test_train_size_takes_the_first_of_a_seeded_permutation():
 def test_batches_larger_than_the_sample():
     events = []
     training.run(RunConfig(layers=0, batch_size=4096, epochs=1), data(100), events.append)
-    assert [type(event) for event in events] == [BatchEnd, EpochEnd, TrainEnd]
+    assert [type(event) for event in events] == [TrainBegin, BatchEnd, EpochEnd, TrainEnd]
 
 
 def test_no_hidden_layer_reaches_the_best_possible_auc():

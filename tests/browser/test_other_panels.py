@@ -14,18 +14,19 @@ from jetlab import catalog, jes, jes_panel, jets, training
 from jetlab.config import RunConfig
 
 sample = catalog.load("jets")
-train, validation, _ = jets.split(sample.event_index)
+train, validation, test = jets.split(sample.event_index)
 x, y = jes.jet_inputs(sample), jes.log_correction(sample)
 x = (x - x[train].mean(axis=0)) / x[train].std(axis=0)
 data = training.Data(x[train], y[train], None, x[validation], y[validation], None, regression=True)
-jes_panel.JesPanel(data, sample[validation], RunConfig(loss="mae", patience=0))
+jes_panel.JesPanel(data, sample[validation], RunConfig(loss="mae", patience=0), test=(x[test], sample[test]))
 """
 TRACKING = """
 from jetlab import tracking
 from jetlab.tracking_panel import TrackingPanel
 
-learnt_from, scored = (tracking.simulate(events, multiplicity=10, seed=events) for events in (200, 20))
-TrackingPanel(learnt_from, scored)
+sizes = (200, 20, 30)
+learnt_from, chosen_by, looked_at = (tracking.simulate(events, multiplicity=10, seed=events) for events in sizes)
+TrackingPanel(learnt_from, chosen_by, looked_at)
 """
 
 
@@ -62,3 +63,11 @@ def test_panel_trains_and_stops(lab: Lab, served: tuple[Path, str], tmp_path: Pa
     shown.get_by_text(TRAINS).wait_for()
     stop.click()
     expect(runs(shown)).to_have_count(2)
+
+    # Test figures come when they are asked for.
+    look = button(shown, r"Look at the test (jets|events) of run 2")
+    expect(look).to_be_enabled()
+    assert "look 1" not in shown.locator("table").inner_text()
+    look.click()
+    expect(runs(shown).nth(1)).to_contain_text("(look 1 of 1)")
+    assert lab.errors() == []
