@@ -15,7 +15,7 @@ INTERVAL = 0.25
 def bar(label: str = "training", leave: bool = True) -> Callable[[Event], None]:
     """Subscriber for `training.fit` and `run`: epochs done, time left and the validation loss.
 
-    The bar is there once the first slice of the first epoch is trained; without `leave` it goes when training ends.
+    The bar is there once the network is; without `leave` it goes when training ends.
     """
     shown: tqdm | None = None
 
