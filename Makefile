@@ -11,6 +11,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUITABLE)' >/dev/null 2>&1 && echo $$p && break; done)
+# Lessons run with short trainings in tests; FAST=0 trains them as a participant does.
+FAST ?= 1
 DEVICE ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 # Each lesson with the outputs of its last test run: `make test` writes them, and `make site` where that is out of date.
 LESSONS := $(shell find notebooks -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*')
@@ -27,7 +29,7 @@ INSTALL := $(BIN)/python -m pip install --prefer-binary --only-binary fastjet,py
 
 help:
 	@echo "make lab              set up, then open JupyterLab in notebooks/; LAB_ARGS=--no-browser for servers"
-	@echo "make test             set up, then run every test; TEST_ARGS='-k io' or a lesson's path picks some"
+	@echo "make test             set up, then run every test; TEST_ARGS='-k io' or a lesson's path picks some; FAST=0 trains in full"
 	@echo "make test-ipykernel6  run the browser tests on the last ipykernel before 7"
 	@echo "make site             build the web site, lessons with their outputs, in build/site; JETLAB_HUB=https://... for yours"
 	@echo "make format           format code and notebooks"
@@ -43,7 +45,7 @@ lab: $(LAB_READY)
 test: $(TEST_READY)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
-	JETLAB_FAST=1 $(BIN)/python -m pytest --nbval-lax $(TEST_ARGS)
+	JETLAB_FAST=$(FAST) $(BIN)/python -m pytest --nbval-lax $(TEST_ARGS)
 
 # The ipykernel before 7 has no subshells: widgets there are served by the one thread that also runs the cells.
 test-ipykernel6: $(TEST_READY)
