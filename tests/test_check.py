@@ -31,7 +31,7 @@ CASES = {
     ),
     "M1.03": (SPECTRUM, 225.0, {250.0: "once", 450.0: "sum of the weights", 1.0: "average"}),
     "M1.04": ({}, 2 * np.pi - 6.2, {6.2: "angle", 3.0: "together"}),
-    "M1.05": ({}, "b", {"a": "shapes", "c": "effective", "x": "one letter"}),
+    "M1.05": ({}, "b", {"a": "shapes", "c": "how much each counts", "x": "one letter"}),
     "M2.01": (CUT, 0.75, {0.25: "background", 0.5: "all jets", 2 / 3: "weights", 0.9: "average"}),
     "M2.02": ({}, 8705, {8512: "bias", 4545: "three hidden", 8640: "output", 12: "inputs"}),
     "M2.03": (CURVES, 2, {1: "counts from 0", 5: "training", 3: "argmin"}),
