@@ -253,11 +253,11 @@ t.nursery(pathlib.Path(sys.argv[1]))
 
 
 def nursery(keep):
-    """For each line read start a training in a process of its own; print its number, its first epoch and its end."""
+    """For each line read start a training in a process of its own; print its number, a line an epoch, and its end."""
 
     def on_event(event):
-        if isinstance(event, training.EpochEnd) and event.epoch == 1:
-            print("going", flush=True)
+        if isinstance(event, training.EpochEnd):
+            print("epoch", flush=True)
 
     load_keras()
     while sys.stdin.readline():
@@ -270,45 +270,41 @@ def nursery(keep):
             os._exit(0)
 
 
-def trained(nursery, begins=None, seconds=None):
-    """Train once; killed -9 so many seconds after it `begins` ("going": after its first epoch), where given.
-
-    Returns seconds from the start to the end of the first epoch, and from there to the end of all.
-    """
+def trained(nursery, epochs=None, seconds=0.0):
+    """Train once, killed -9 so many seconds after so many `epochs` where given; return when each line came."""
     nursery.stdin.write("\n")
     nursery.stdin.flush()
     process, at = int(nursery.stdout.readline()), [time.monotonic()]
-    timer = threading.Timer(seconds or 0, os.kill, (process, signal.SIGKILL))
-    if begins == "start":
-        timer.start()
-    while (line := nursery.stdout.readline()) != "gone\n":
-        assert line == "going\n"
-        at.append(time.monotonic())
-        if begins == "going":
+    timer = threading.Timer(seconds, os.kill, (process, signal.SIGKILL))
+    while True:
+        if len(at) - 1 == epochs:
             timer.start()
-    timer.cancel()
-    at.append(time.monotonic())
-    return at[1] - at[0], at[-1] - at[1]
+        line = nursery.stdout.readline()
+        at.append(time.monotonic())
+        if line == "gone\n":
+            timer.cancel()
+            return at
+        assert line == "epoch\n"
 
 
-def test_killed_at_any_moment_it_goes_on_to_the_same_curve(keep, repository, record_property):
-    whole, rng, epochs = numbers(fit(LONG)), random.Random(1), []
+def test_killed_at_any_moment_it_goes_on_to_the_same_curve(keep, repository):
+    whole, rng, moments = numbers(fit(LONG)), random.Random(1), []
     command = [sys.executable, "-c", NURSERY, str(keep)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, text=True, cwd=repository, **pipes) as process:
-        trained(process)
-        # Trained to its end it leaves nothing; how long that takes here says which moments there are.
+        # Trained to its end it leaves nothing; how long its epochs take here says which moments there are.
+        at = trained(process)
         assert checkpoint.cut_off(keep) == []
-        first, others = trained(process)
+        lengths = np.diff(at)[: LONG.epochs]
         for number in range(KILLS):
-            begins, lives = ("start", first) if number % 6 == 5 else ("going", others)
-            trained(process, begins, lives * rng.random())
+            # Each sixth while it is built and compiled, the others anywhere from the first epoch to the last.
+            epochs = 0 if number % 6 == 5 else rng.randrange(1, LONG.epochs)
+            trained(process, epochs, lengths[epochs] * rng.random())
             kept = checkpoint.cut_off(keep)
             assert len(kept) <= 1
-            epochs.append(kept[0].epoch if kept else 0)
+            moments.append((epochs, kept[0].epoch if kept else 0))
             for cut in kept:
                 assert numbers(fit(LONG, resume=cut, keep=keep)) == whole
             assert checkpoint.cut_off(keep) == []
         process.stdin.close()
-    record_property("killed_after_epochs", epochs)
-    print("\nkilled after epochs", *epochs)
+    print("\nkilled after, kept after epochs:", *moments)
