@@ -45,6 +45,8 @@ lab: $(LAB_READY)
 test: $(TEST_READY)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/lint-imports --no-logo
 	JETLAB_FAST=$(FAST) $(BIN)/python -m pytest --nbval-lax $(TEST_ARGS)
 
 # The ipykernel before 7 has no subshells: widgets there are served by the one thread that also runs the cells.
@@ -96,5 +98,6 @@ $(LAB_READY): $(PINS) | $(BIN)/python
 	@touch $@
 
 $(TEST_READY): $(LAB_READY)
-	$(INSTALL) -e '.[$(DEVICE),simulation,test,docs]'
+	$(BIN)/python -m pip install -q 'pip>=25.1' # the first that knows dependency groups
+	$(INSTALL) -e '.[$(DEVICE),simulation]' --group test --group docs
 	@touch $@

@@ -21,7 +21,7 @@ import pytest
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from tests import released, run_lesson
+from tests.lessons import released, run_lesson
 
 #: What Binder gives a participant.
 MEMORY_LIMIT_GB = 2.0
@@ -31,8 +31,8 @@ RUNS = LESSONS.parent / "build" / "lessons"
 # A slider draws with what its names mean when it is moved: a later cell may have used one for something else.
 REDRAW = """
 import gc, sys
-if "jetlab.sliders" in sys.modules:
-    from jetlab.sliders import Sliders
+if "jetlab.panel.sliders" in sys.modules:
+    from jetlab.panel.sliders import Sliders
     for _shown in [each for each in gc.get_objects() if type(each) is Sliders]:
         _shown.redraw()
         if _shown._message.value:

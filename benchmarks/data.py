@@ -27,8 +27,9 @@ import numpy as np
 import uproot
 from machine import this_machine
 
-from jetlab import catalog, images, io, jets, schema
-from jetlab.sample import JetSample, group
+from jetlab import catalog, images, io, jets
+from jetlab.io import schema
+from jetlab.io.sample import JetSample, group
 
 RESULTS = Path(__file__).parent / "results" / "data.json"
 LOOP_JETS = 2000

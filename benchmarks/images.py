@@ -22,7 +22,7 @@ import numpy as np
 from machine import this_machine
 
 from jetlab import catalog, images, jets
-from jetlab.sample import JetSample
+from jetlab.io.sample import JetSample
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results" / "images.json"

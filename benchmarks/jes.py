@@ -28,11 +28,12 @@ import keras
 import numpy as np
 from machine import this_machine
 
-from jetlab import catalog, images, jes, jets, response, training
+from jetlab import catalog, images, jes, jets, metrics, training
 from jetlab.config import RunConfig
-from jetlab.parts import rows as pick
-from jetlab.parts import shape
-from jetlab.sample import JetSample
+from jetlab.io.sample import JetSample
+from jetlab.metrics import response
+from jetlab.training.data import rows as pick
+from jetlab.training.data import shape
 
 layers = keras.layers
 FOLDER = Path(__file__).parent / "results"
@@ -164,9 +165,9 @@ def pt_of(name: str, sample: JetSample, output: np.ndarray | None) -> np.ndarray
 
 def judge(sample: JetSample, pt: np.ndarray) -> dict[str, Any]:
     """Closure, resolution and gain of an estimate for the test jets."""
-    kept, is_w = jes.fiducial(sample), sample["jet_isW_ak7"] == 1
+    kept, is_w = metrics.jes.fiducial(sample), sample["jet_isW_ak7"] == 1
     gen, official = sample["genjet_pt_ak7"][kept], sample["jet_pt_ak7"][kept]
-    scores = jes.judge(sample, pt)
+    scores = metrics.jes.judge(sample, pt)
     gain = response.gain(response.response(pt[kept], gen), response.response(official, gen))
     found = {
         "closure_max_abs": scores.worst.value,
@@ -177,7 +178,7 @@ def judge(sample: JetSample, pt: np.ndarray) -> dict[str, Any]:
         "resolution_gain_error": gain.error,
     }
     for kind, chosen in (("w", is_w), ("qcd", ~is_w)):
-        apart = jes.judge(sample[chosen], pt[chosen])
+        apart = metrics.jes.judge(sample[chosen], pt[chosen])
         found |= {f"closure_max_abs_{kind}": apart.worst.value, f"closure_max_abs_{kind}_error": apart.worst.error}
         found |= {f"resolution_{kind}": apart.resolution.value, f"resolution_{kind}_err": apart.resolution.error}
     # A median that follows gen pt less than one to one would make the response narrow for nothing.
@@ -193,9 +194,9 @@ def copying_error(sample: JetSample, output: np.ndarray) -> float:
     """Largest median of |predicted / jet_jes_ak7 - 1| over bins of |eta| and corrected pt with enough test jets."""
     off = np.abs(output / sample["jet_jes_ak7"] - 1)
     medians = []
-    for by, edges in ((np.abs(sample["jet_eta_ak7"]), jes.ETA_EDGES), (sample["jet_pt_ak7"], PT_EDGES)):
+    for by, edges in ((np.abs(sample["jet_eta_ak7"]), metrics.jes.ETA_EDGES), (sample["jet_pt_ak7"], PT_EDGES)):
         number = np.digitize(by, edges) - 1
-        chosen = [number == i for i in range(len(edges) - 1) if np.sum(number == i) >= jes.ENOUGH]
+        chosen = [number == i for i in range(len(edges) - 1) if np.sum(number == i) >= metrics.jes.ENOUGH]
         medians += [float(np.median(off[each])) for each in chosen]
     return max(medians)
 
@@ -254,10 +255,10 @@ def described(name: str, sample: JetSample, parts: tuple[np.ndarray, ...]) -> di
             for part, positions in zip(("train", "validation", "test"), parts, strict=True)
         },
         "weights": "flat in log(gen pt), learnt from training jets",
-        "test_jets_judged": int(jes.fiducial(test).sum()),
-        "gen_pt_edges": list(jes.PT_EDGES),
-        "abs_eta_edges": list(jes.ETA_EDGES),
-        "minimum_jets_per_bin": jes.ENOUGH,
+        "test_jets_judged": int(metrics.jes.fiducial(test).sum()),
+        "gen_pt_edges": list(metrics.jes.PT_EDGES),
+        "abs_eta_edges": list(metrics.jes.ETA_EDGES),
+        "minimum_jets_per_bin": metrics.jes.ENOUGH,
     }
 
 

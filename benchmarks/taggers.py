@@ -32,8 +32,9 @@ import numpy as np
 from machine import this_machine
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from jetlab import catalog, comparison, inputs, jets, metrics, training
+from jetlab import catalog, inputs, jets, metrics, training
 from jetlab.config import INPUTS, RunConfig
+from jetlab.metrics import comparison
 
 HERE = Path(__file__).resolve().parent
 #: With a new number whenever the jets or their weights change: what was kept before is of others.

@@ -18,12 +18,11 @@ import numpy as np
 
 from jetlab.backend import device
 from jetlab.tracking import Hits, dbscan, evaluate, hough, nearest_hit, per_track, read_csv, simulate
-from jetlab.tracking.extrapolation import Extrapolation
-from jetlab.tracking.network import Network, Settings, phi_bin, train
+from jetlab.tracking.kalman import Kalman
+from jetlab.tracking.lstm2017 import Network, Settings, phi_bin, train
 from jetlab.tracking.residual import ResidualNetwork, ResidualSettings, train_residual
-from jetlab.tracking.road import Kalman
 from jetlab.tracking.search import combinatorial, layerwise
-from jetlab.tracking.steps import sequences
+from jetlab.tracking.steps import Extrapolation, sequences
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = HERE / "results" / "tracking.json"

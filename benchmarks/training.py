@@ -27,8 +27,9 @@ import numpy as np
 import tensorflow as tf
 from machine import this_machine
 
-from jetlab import backend, programs, training
+from jetlab import backend, training
 from jetlab.config import RunConfig
+from jetlab.training import programs
 
 layers = keras.layers
 RESULTS = Path(__file__).parent / "results" / "training.json"

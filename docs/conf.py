@@ -76,7 +76,11 @@ def _modules(package: str) -> list[str]:
 
 
 def _list_modules(app: Sphinx, docname: str, source: list[str]) -> None:
-    """In the pages below api/, put each module of the package that the page is named after."""
+    """In the pages below api/, put each module of the package that the page is named after, or the names by lesson."""
+    import names  # beside this file, as are lesson_page and mathml
+
+    if docname == "api/lessons":
+        source[0] += "\n" + names.table(HERE.parent / "notebooks")
     if docname.startswith("api/jetlab"):
         source[0] += "\n" + "\n".join(map(PAGE.format, _modules(docname.removeprefix("api/"))))
 

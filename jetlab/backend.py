@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from jetlab.threads import cores as cores
+from jetlab.threads import cores
 
 # Read by TensorFlow's C++ code when it is loaded. What goes wrong raises an exception; the rest is chatter in a lesson.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -78,6 +78,11 @@ class ConfigError(JetlabError, ValueError):
     """A run configuration is not possible; the message names the field, its value and what is allowed."""
 
 
+def short_name(column: str) -> str:
+    """Name of an input as a label: "pt" for the column "jet_pt_ak7"; others stay as they are."""
+    return column.removeprefix("jet_").removesuffix("_ak7")
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """Everything that decides how a network is built and trained; changed copies come from `dataclasses.replace`.
@@ -90,7 +95,7 @@ class RunConfig:
     validation loss after which training is saturated (0: never stop early), `train_size` the number of training jets to
     use (None: all), `loss` what is made small. Of sequences: `length` constituents are kept after ordering, `order_by`
     pt, dr or at random, `bidirectional` reads them both ways, and `pf_id` says how the particle-flow class enters. Of
-    images: `image_size` in pixels. Raises ConfigError. Used in M2.
+    images: `image_size` in pixels. Raises ConfigError.
     """
 
     model: str = "dense"
@@ -139,18 +144,18 @@ class RunConfig:
 
     @classmethod
     def standard(cls, model: str, **changes: Any) -> "RunConfig":
-        """The run a lesson begins with for a `model`, less `changes`. Raises ConfigError. Used in M3, M4 and M5."""
+        """The run a lesson begins with for a `model`, less `changes`. Raises ConfigError."""
         _choice("model", model, MODELS)
         return cls(model=model, **{**STANDARD[model], **changes})
 
     @property
     def label(self) -> str:
-        """Nodes per layer and layers, such as "64/3": how the runs of the 2017 talk were labelled. Used in M2."""
+        """Nodes per layer and layers, such as "64/3": how the runs of the 2017 talk were labelled."""
         return f"{'-'.join(map(str, self.widths)) or self.nodes}/{self.layers}"
 
     @property
     def layer_nodes(self) -> tuple[int, ...]:
-        """Nodes of each hidden layer, (layers,). Used in M2."""
+        """Nodes of each hidden layer, (layers,)."""
         return self.widths or (self.nodes,) * self.layers
 
     def rate(self, epoch: int, learning_rate: float | None = None) -> float:
@@ -180,7 +185,7 @@ class RunConfig:
         return tuple(_integer("widths", value, *INTEGERS["nodes"]) for value in self.widths)
 
     def to_json(self) -> str:
-        """JSON text of every field, the same text for equal configurations. Used in M2."""
+        """JSON text of every field, the same text for equal configurations."""
         return json.dumps(dataclasses.asdict(self), indent=1)
 
     @classmethod
@@ -188,7 +193,7 @@ class RunConfig:
         """Read `to_json`'s text; fields left out keep their defaults.
 
         Raises ConfigError for text that is no JSON object, for unknown names (naming the nearest known one) and for
-        values out of range. Used in M2.
+        values out of range.
         """
         try:
             values = json.loads(text)
@@ -208,15 +213,12 @@ class RunConfig:
 
 
 def fast_mode() -> bool:
-    """Whether the environment asks for short runs (JETLAB_FAST=1, as the tests do). Used in all lessons."""
+    """Whether the environment asks for short runs (JETLAB_FAST=1, as the tests do)."""
     return os.environ.get("JETLAB_FAST", "0") not in ("", "0")
 
 
 def fast(config: RunConfig, epochs: int = 5, train_size: int = 6000) -> RunConfig:
-    """Return the configuration with at most that many epochs and training jets in fast mode, else unchanged.
-
-    Used in M2.
-    """
+    """Return the configuration with at most that many epochs and training jets in fast mode, else unchanged."""
     if not fast_mode():
         return config
     size = train_size if config.train_size is None else min(config.train_size, train_size)

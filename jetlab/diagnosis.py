@@ -12,7 +12,6 @@ import numpy as np
 import psutil
 from packaging.requirements import Requirement
 
-import jetlab
 from jetlab import shipped
 
 GIGABYTE = 1e9
@@ -113,7 +112,7 @@ def _packages() -> Iterator[Finding]:
     if wrong:
         yield Finding("broken", "packages", "; ".join(wrong), INSTALL)
     versions = ", ".join(f"{name} {_version(name)}" for name in SHOWN if _version(name))
-    yield Finding("ok", "packages", f"jetlab {jetlab.__version__}, {versions}")
+    yield Finding("ok", "packages", f"jetlab {metadata.version('jetlab')}, {versions}")
 
 
 def _version(name: str) -> str | None:

@@ -1,7 +1,7 @@
 """Jet images: candidates turned, flipped and filled into pixels, one pure function for each step.
 
 The order matters: centre, rotate, flip, zoom, crop, pixelate, normalise, one after the other. A flip decided before the
-rotation, or a centre not weighted by pt, spoils what the steps are for (arXiv:1511.05190, 1612.01551). Used in M3.
+rotation, or a centre not weighted by pt, spoils what the steps are for (arXiv:1511.05190, 1612.01551).
 """
 
 import awkward as ak
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from jetlab import jets
 from jetlab.errors import ArgumentError
-from jetlab.sample import JetSample
+from jetlab.io.sample import JetSample
 
 #: Particle-flow classes that may have a channel of their own, in the order of the channels.
 CLASSES = ("charged hadrons", "neutral hadrons", "photons", "leptons")
@@ -20,7 +20,7 @@ SUBJET_RADIUS = 0.3
 def centre(sample: JetSample) -> ak.Array:
     """Candidates relative to their pt-weighted centre: records of pt [GeV], x (eta), y (phi, wrapped), class.
 
-    Shape (n_jets, var). `class` counts into CLASSES. Raises MissingColumnError. Used in M3.
+    Shape (n_jets, var). `class` counts into CLASSES. Raises MissingColumnError.
     """
     constituents = jets.constituents(sample)
     counts = ak.to_numpy(ak.num(constituents))
@@ -39,7 +39,7 @@ def rotate(candidates: ak.Array, by: str = "principal") -> ak.Array:
     The direction is the axis of largest pt-weighted spread ("principal"), or the line from the second to the first
     subjet ("subjets"): the pt-weighted centre of what lies within 0.3 of the hardest candidate, and the same again
     among the rest. A jet with one subjet is turned by its principal axis; one candidate alone stays as it is. Raises
-    ArgumentError. Used in M3.
+    ArgumentError.
     """
     counts, (pt, x, y) = _flat(candidates)
     if by == "principal":
@@ -54,7 +54,7 @@ def rotate(candidates: ak.Array, by: str = "principal") -> ak.Array:
 
 
 def flip(candidates: ak.Array) -> ak.Array:
-    """Mirror each jet so that more pt lies right and above its centre; to be done after the rotation. Used in M3."""
+    """Mirror each jet so that more pt lies right and above its centre; to be done after the rotation."""
     counts, (pt, x, y) = _flat(candidates)
     of_jet = _owner(counts)
     # A lone second subjet lies on the axis but for rounding: it must not decide.
@@ -71,7 +71,7 @@ def zoom(candidates: ak.Array, pt: NDArray, reference: float = 300.0) -> ak.Arra
 
     The prongs of a decay of mass m stand about 2 m / pt apart, so zoomed they stand 2 m / reference apart whatever the
     pt (arXiv:1609.00607): right for a tagger that shall find a mass in images that are normalised. Raises
-    ArgumentError. Used in M3.
+    ArgumentError.
     """
     if not reference > 0:
         raise ArgumentError(f"reference is {reference} GeV; it must be above 0.")
@@ -83,7 +83,7 @@ def zoom(candidates: ak.Array, pt: NDArray, reference: float = 300.0) -> ak.Arra
 def crop(candidates: ak.Array, width: float = 1.4) -> ak.Array:
     """Leave out what lies outside a square of this width (in eta and phi) about the centre.
 
-    `pixelate` of the same width cuts the same; apart, it shows what is lost. Raises ArgumentError. Used in M3.
+    `pixelate` of the same width cuts the same; apart, it shows what is lost. Raises ArgumentError.
     """
     if not width > 0:
         raise ArgumentError(f"width is {width}; a square needs a width above 0.")
@@ -98,7 +98,7 @@ def pixelate(
 
     Returns float32 (n_jets, size, size, channels), rows from low to high y: the pt [GeV] in each pixel, and with
     `multiplicity` also the number of candidates; with `classes` one channel for each of CLASSES instead of one for
-    all. The pt channels come first. Raises ArgumentError for impossible sizes. Used in M3.
+    all. The pt channels come first. Raises ArgumentError for impossible sizes.
     """
     if size < 1 or not width > 0:
         raise ArgumentError(f"size is {size} and width {width}; an image needs at least one pixel and a width above 0.")
@@ -122,7 +122,7 @@ def normalise(images: NDArray[np.float32], by: str = "sum") -> NDArray[np.float3
     """Divide each image by the sum over its pixels and channels ("sum"), or its largest pixel ("max"); float32.
 
     This takes the jet's pt out of the image: right for a tagger, fatal for an energy scale. Empty images stay empty.
-    Raises ArgumentError. Used in M3.
+    Raises ArgumentError.
     """
     if by not in ("sum", "max"):
         raise ArgumentError(f"by is {by!r}; images are normalised by 'sum' or by 'max'.")

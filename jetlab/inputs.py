@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from jetlab import images, jets
 from jetlab.config import ConfigError, RunConfig
-from jetlab.parts import Data, Inputs, Shape
-from jetlab.sample import JetSample
+from jetlab.io.sample import JetSample
+from jetlab.models import Shape
+from jetlab.training.data import Data, Inputs
 
 #: Features of a constituent; x and y are eta and phi after centring, rotating and flipping the jet.
 CONSTITUENT = ("log_pt", "log_pt_gev", "deta", "dphi", "dr", "charge", "id_class", "x", "y")
@@ -24,7 +25,7 @@ CHANNELS = ("all", *images.CLASSES)
 
 @dataclass(frozen=True)
 class Prepared:
-    """What to train on, and the test part, scaled alike: inputs as in `Data`, labels (n,), weights (n,). Used in M5."""
+    """What to train on, and the test part, scaled alike: inputs as in `Data`, labels (n,), weights (n,)."""
 
     data: Data
     x_test: Inputs
@@ -32,7 +33,7 @@ class Prepared:
     w_test: NDArray[np.float64]
 
     def columns(self, positions: Sequence[int]) -> "Prepared":
-        """The same jets with these columns only, of inputs that are a row of numbers. Used in M2."""
+        """The same jets with these columns only, of inputs that are a row of numbers."""
         data = dataclasses.replace(
             self.data,
             x_train=self.data.x_train[:, positions],
@@ -53,7 +54,7 @@ def prepare(
         weight: of all jets of the sample, (n_jets,).
 
     Raises ConfigError for inputs that the model cannot have, MissingColumnError for columns the sample does not have.
-    Used in M5.
+
     """
     make = {"dense": _columns, "cnn": _images}.get(config.model, _sequences)
     allowed = {_images: CHANNELS, _sequences: CONSTITUENT}.get(make)
@@ -69,7 +70,7 @@ def prepare(
 
 
 def row(config: RunConfig) -> Shape:
-    """Shape of the inputs that `prepare` makes for one jet, without making them. Used in M3 and M4."""
+    """Shape of the inputs that `prepare` makes for one jet, without making them."""
     if config.model == "dense":
         return (len(config.inputs),)
     if config.model == "cnn":

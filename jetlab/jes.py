@@ -1,74 +1,29 @@
-"""Learning a jet energy scale: targets, inputs per jet and per candidate, flattened spectra, training, scores.
+"""Learning a jet energy scale: targets, inputs per jet and per candidate, flattened spectra.
 
 All networks estimate log(pt_gen / pt_raw), the logarithm of the ideal correction, so that one which knows nothing yet,
-and says 0, leaves the raw pt as it is. Used in M6.
+and says 0, leaves the raw pt as it is.
 """
-
-from typing import NamedTuple
 
 import awkward as ak
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jetlab import jets, response
-from jetlab.metrics import Estimate
-from jetlab.sample import JetSample
+from jetlab import jets
+from jetlab.io import JetSample
 
 Floats = NDArray[np.float64]
-#: Bins of M6. Below 230 and above 450 GeV the sample's own cut, 200 < corrected pt < 500 GeV, takes those jets that are
-#: measured too low or too high, and so moves the median response: this is the sample's doing, not the detector's.
-PT_EDGES = (230.0, 250.0, 270.0, 300.0, 330.0, 360.0, 400.0, 450.0)
-ETA_EDGES = tuple(0.25 * i for i in range(9))
-#: A bin of fewer test jets is not asked to close: the error of its median is near a per cent.
-ENOUGH = 200
 #: Spectra are made flat in this range (GeV) in so many bins of log(pt); jets beyond count like those at its ends.
 FLAT_RANGE, FLAT_BINS = (220.0, 470.0), 15
 
 
-class Scores(NamedTuple):
-    """A correction judged on jets with PT_EDGES' gen pt: in bins of gen pt and of |eta|, and all of them together."""
-
-    by_pt: response.Binned
-    by_eta: response.Binned
-    closure: Estimate
-    resolution: Estimate
-
-    @property
-    def worst(self) -> Estimate:
-        """Largest |closure - 1| over the bins of both with enough jets, with its error. Used in M6."""
-        return max(self.by_pt.worst, self.by_eta.worst)
-
-
 def log_correction(sample: JetSample) -> Floats:
-    """The target: log(pt_gen / pt_raw) of each jet, float64 (n_jets,). Used in M6."""
+    """The target: log(pt_gen / pt_raw) of each jet, float64 (n_jets,)."""
     return np.log(_column(sample, "genjet_pt_ak7") / _column(sample, "jet_ptraw_ak7"))
 
 
 def corrected(sample: JetSample, log_factor: ArrayLike) -> Floats:
-    """Corrected pt in GeV: the raw one times exp of what a network says, both (n_jets,). Used in M6."""
+    """Corrected pt in GeV: the raw one times exp of what a network says, both (n_jets,)."""
     return _column(sample, "jet_ptraw_ak7") * np.exp(np.asarray(log_factor, dtype=np.float64))
-
-
-def fiducial(sample: JetSample) -> NDArray[np.bool_]:
-    """Whether a jet's gen pt lies in the range of PT_EDGES, bool (n_jets,). Used in M6."""
-    gen_pt = sample["genjet_pt_ak7"]
-    return (gen_pt >= PT_EDGES[0]) & (gen_pt < PT_EDGES[-1])
-
-
-def judge(sample: JetSample, pt: ArrayLike, minimum: int = ENOUGH, replicas: int = 200) -> Scores:
-    """Closure and resolution of an estimate `pt` (GeV, one per jet of the sample) against gen pt.
-
-    Every jet counts once, for W and QCD alike. Raises MetricError as `jetlab.response`. Used in M6.
-    """
-    kept = fiducial(sample)
-    values = response.response(np.asarray(pt)[kept], sample["genjet_pt_ak7"][kept])
-    by = sample["genjet_pt_ak7"][kept], np.abs(sample["jet_eta_ak7"][kept])
-    by_pt, by_eta = (
-        response.binned(values, each, edges, minimum=minimum, replicas=replicas)
-        for each, edges in zip(by, (PT_EDGES, ETA_EDGES), strict=True)
-    )
-    whole = (figure(values, replicas=replicas) for figure in (response.closure, response.resolution))
-    return Scores(by_pt, by_eta, *whole)
 
 
 def flat_weights(sample: JetSample, train: NDArray[np.integer]) -> Floats:
@@ -95,16 +50,13 @@ def flat_weights(sample: JetSample, train: NDArray[np.integer]) -> Floats:
 
 
 def jet_inputs(sample: JetSample) -> Floats:
-    """Log of raw pt (GeV), |eta|, rho (GeV), area, rho x area / raw pt: what L1L2L3 uses, float64 (n_jets, 5).
-
-    Used in M6.
-    """
+    """Log of raw pt (GeV), |eta|, rho (GeV), area, rho x area / raw pt: what L1L2L3 uses, float64 (n_jets, 5)."""
     raw, rho, area = (_column(sample, name) for name in ("jet_ptraw_ak7", "rho", "jet_area_ak7"))
     return np.stack([np.log(raw), np.abs(_column(sample, "jet_eta_ak7")), rho, area, rho * area / raw], axis=1)
 
 
 def fractions(sample: JetSample) -> Floats:
-    """Share of the candidates' pt that each class of `jets.CLASSES` carries, float64 (n_jets, 5). Used in M6."""
+    """Share of the candidates' pt that each class of `jets.CLASSES` carries, float64 (n_jets, 5)."""
     candidates = jets.constituents(sample)
     total = ak.to_numpy(ak.sum(candidates["pt"], axis=1)).astype(np.float64)
     sums = [ak.sum(candidates["pt"][candidates["id_class"] == i + 1], axis=1) for i in range(len(jets.CLASSES))]
@@ -115,7 +67,7 @@ def candidate_inputs(sample: JetSample, length: int = 70) -> NDArray[np.float32]
     """The hardest candidates of each jet, float32 (n_jets, length, 9), zeros where a jet has fewer.
 
     Fraction of the jet's raw pt; its logarithm, |eta| and distance from the jet axis, brought to numbers of order one;
-    and a column for each class of `jets.CLASSES` that is 1 or 0. Raises ValueError for a length below 1. Used in M6.
+    and a column for each class of `jets.CLASSES` that is 1 or 0. Raises ValueError for a length below 1.
     """
     pt = sample["ak7pfcand_pt"]
     candidates = jets.constituents(sample)

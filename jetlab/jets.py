@@ -9,8 +9,8 @@ import numpy as np
 
 from jetlab.angles import wrap
 from jetlab.errors import ArgumentError, counted
-from jetlab.sample import DataError, JetSample, look_up
-from jetlab.schema import KEY, RADIUS
+from jetlab.io.sample import DataError, JetSample, look_up
+from jetlab.io.schema import KEY, RADIUS
 
 #: |PDG id| of particle-flow candidates in the order of their class numbers 1, 2, ...; 0 is padding.
 CLASSES = (211, 130, 22, 11, 13)
@@ -19,12 +19,12 @@ ETA_EDGES = tuple(0.25 * i for i in range(9))
 
 
 def delta_phi(a: Any, b: Any) -> Any:
-    """Return a - b wrapped into [-pi, pi), float64 radians; of numbers, numpy or jagged awkward arrays. Used in M1."""
+    """Return a - b wrapped into [-pi, pi), float64 radians; of numbers, numpy or jagged awkward arrays."""
     return wrap(a - b)
 
 
 def delta_r(eta_a: Any, phi_a: Any, eta_b: Any, phi_b: Any) -> Any:
-    """Return the distance in the eta-phi plane, phi wrapped; numbers, numpy or jagged awkward arrays. Used in M1."""
+    """Return the distance in the eta-phi plane, phi wrapped; numbers, numpy or jagged awkward arrays."""
     return np.hypot(eta_a - eta_b, delta_phi(phi_a, phi_b))
 
 
@@ -38,8 +38,6 @@ def match_tracks(sample: JetSample, radius: float = RADIUS) -> JetSample:
 
     Raises:
         DataError: the sample has no tracks.
-
-    Used in M1.
     """
     if sample.tracks is None:
         raise DataError(
@@ -87,8 +85,6 @@ def constituents(sample: JetSample, kind: str = "ak7pfcand") -> ak.Array:
 
     Raises:
         MissingColumnError: the sample has no such columns, as when tracks are not matched yet.
-
-    Used in M1 and M4.
     """
     pt, eta, phi = (sample[f"{kind}_{name}"] for name in ("pt", "eta", "phi"))
     deta = eta - sample["jet_eta_ak7"]
@@ -126,8 +122,6 @@ def order(constituents: ak.Array, by: str = "pt", seed: int = 0) -> ak.Array:
 
     Raises:
         ArgumentError: another `by`.
-
-    Used in M4.
     """
     if by == "random":
         key = np.random.default_rng(seed).random(len(ak.flatten(constituents, axis=1)))
@@ -151,8 +145,6 @@ def pad(jagged: ak.Array, length: int) -> tuple[np.ndarray, np.ndarray]:
 
     Raises:
         ArgumentError: a length below 1.
-
-    Used in M4.
     """
     if length < 1:
         raise ArgumentError(f"pad: length is {length}, but must be at least 1.")
@@ -175,8 +167,6 @@ class Scaling:
     Attributes:
         mean: mean of each feature, float64, shape (n_features,).
         width: standard deviation of each feature, 1 where a feature is constant, float64, shape (n_features,).
-
-    Used in M2 and M4.
     """
 
     mean: np.ndarray
@@ -273,8 +263,6 @@ def split(
 
     Raises:
         ArgumentError: fractions that are not above 0 or do not sum to 1, or a part that stays empty.
-
-    Used in M1 and M2.
     """
     if min(fractions) <= 0 or not np.isclose(sum(fractions), 1.0):
         raise ArgumentError(f"split: fractions are {tuple(fractions)}, but must be above 0 and sum to 1.")

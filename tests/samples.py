@@ -6,8 +6,8 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from jetlab import schema
-from jetlab.sample import JetSample
+from jetlab.io import schema
+from jetlab.io.sample import JetSample
 
 
 def wrap(phi: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 import jetlab
 from jetlab import cli, diagnosis
 from jetlab.errors import ArgumentError
-from jetlab.sample import DataError
+from jetlab.io.sample import DataError
 from jetlab.simulation import SimulationError
 
 COMMAND = ["simulate", "jets", "--jets", "100", "--output", "jets.root"]

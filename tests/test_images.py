@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jetlab import images
-from jetlab.sample import JetSample
+from jetlab.io.sample import JetSample
 from tests.samples import make_sample
 
 

@@ -4,8 +4,8 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from jetlab import catalog, images, jes, jets, response
-from jetlab.metrics import MetricError
+from jetlab import catalog, images, jes, jets, metrics
+from jetlab.metrics import MetricError, response
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +24,14 @@ def test_the_target_undone_is_gen_pt(sample):
 
 
 def test_the_truth_closes_and_has_no_width(sample):
-    scores = jes.judge(sample, sample["genjet_pt_ak7"], minimum=50, replicas=5)
+    scores = metrics.jes.judge(sample, sample["genjet_pt_ak7"], minimum=50, replicas=5)
     assert scores.worst.value == 0
     assert scores.resolution.value == 0
-    assert scores.by_pt.jets.sum() == scores.by_eta.jets.sum() == jes.fiducial(sample).sum()
+    assert scores.by_pt.jets.sum() == scores.by_eta.jets.sum() == metrics.jes.fiducial(sample).sum()
 
 
 def test_a_scale_two_per_cent_too_high_is_found_in_every_bin(sample):
-    scores = jes.judge(sample, 1.02 * sample["genjet_pt_ak7"], minimum=50, replicas=5)
+    scores = metrics.jes.judge(sample, 1.02 * sample["genjet_pt_ak7"], minimum=50, replicas=5)
     np.testing.assert_allclose(scores.by_pt.closure, 1.02, rtol=1e-6)
     np.testing.assert_allclose(scores.by_eta.closure, 1.02, rtol=1e-6)
     assert scores.worst.value == pytest.approx(0.02)
@@ -39,10 +39,10 @@ def test_a_scale_two_per_cent_too_high_is_found_in_every_bin(sample):
 
 
 def test_only_jets_of_the_range_are_judged(sample):
-    estimate = np.where(jes.fiducial(sample), sample["genjet_pt_ak7"], 1.0)
-    assert jes.judge(sample, estimate, minimum=50, replicas=5).worst.value == 0
+    estimate = np.where(metrics.jes.fiducial(sample), sample["genjet_pt_ak7"], 1.0)
+    assert metrics.jes.judge(sample, estimate, minimum=50, replicas=5).worst.value == 0
     with pytest.raises(MetricError, match="No bin"):
-        _ = jes.judge(sample, estimate, minimum=10_000, replicas=5).worst
+        _ = metrics.jes.judge(sample, estimate, minimum=10_000, replicas=5).worst
 
 
 def test_weights_make_both_spectra_flat(sample):
@@ -113,7 +113,7 @@ def test_in_bins_of_measured_pt_the_closure_is_the_spectrum_s_and_in_true_pt_it_
     shifts = []
     for by in (pt, gen):
         natural, simulated = (
-            response.binned(values, by, jes.PT_EDGES, weight, replicas=2).closure
+            response.binned(values, by, metrics.jes.PT_EDGES, weight, replicas=2).closure
             for weight in (whole["mcweight"][chosen], None)
         )
         shifts.append(np.mean(natural - simulated))
@@ -123,11 +123,11 @@ def test_in_bins_of_measured_pt_the_closure_is_the_spectrum_s_and_in_true_pt_it_
 
 def test_the_official_correction_holds_for_qcd_and_not_for_the_two_prongs_of_a_w_in_the_gap(whole):
     eta, is_w = np.abs(whole["jet_eta_ak7"]), whole["jet_isW_ak7"] == 1
-    gap = jes.fiducial(whole) & (eta > 1.25) & (eta < 1.5)
+    gap = metrics.jes.fiducial(whole) & (eta > 1.25) & (eta < 1.5)
     values = whole["jet_pt_ak7"] / whole["genjet_pt_ak7"]
     assert np.median(values[gap & is_w]) > 1.04
     assert np.median(values[gap & ~is_w]) == pytest.approx(1, abs=0.01)
-    beside = jes.fiducial(whole) & (eta > 1.75)
+    beside = metrics.jes.fiducial(whole) & (eta > 1.75)
     assert np.median(values[beside & is_w]) < 0.985
 
 

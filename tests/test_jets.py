@@ -2,10 +2,10 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from jetlab import jets, schema
+from jetlab import jets
 from jetlab.errors import ArgumentError
-from jetlab.io import DataError, MissingColumnError
-from jetlab.sample import JetSample
+from jetlab.io import DataError, MissingColumnError, schema
+from jetlab.io.sample import JetSample
 from tests.samples import make_sample
 
 PI = np.pi

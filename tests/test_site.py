@@ -14,7 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from jetlab import panel, training
 from jetlab.config import RunConfig
-from tests.test_notebooks_clean import LESSONS, NOTEBOOKS, lesson_id
+from tests.lessons.test_notebooks_clean import LESSONS, NOTEBOOKS, lesson_id
 
 DOCS = LESSONS.parent / "docs"
 WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}

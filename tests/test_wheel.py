@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jetlab.release import release
-from tests import released
+from jetlab.classroom.release import release
+from tests.lessons import released
 
 OTHER = """
 import importlib.util, sys, sysconfig

@@ -7,7 +7,7 @@ from pathlib import Path
 from jetlab.io.hdf5 import read_hdf5, write_hdf5
 from jetlab.io.npy import read_npy
 from jetlab.io.root import read_root, write_root
-from jetlab.sample import DataError, JetSample, MissingColumnError
+from jetlab.io.sample import DataError, JetSample, MissingColumnError
 
 __all__ = [
     "DataError",
@@ -29,8 +29,6 @@ def read(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Je
 
     Raises:
         DataError: another suffix, several files that are not .npy, or what the reader of that kind raises.
-
-    Used in M1.
     """
     if not isinstance(paths, str | os.PathLike):
         if len(paths) == 1 or any(Path(path).suffix != ".npy" for path in paths):

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import awkward as ak
 import numpy as np
 
-from jetlab import schema
 from jetlab.errors import counted, memory_full
-from jetlab.sample import DataError, JetSample, group
+from jetlab.io import schema
+from jetlab.io.sample import DataError, JetSample, group
 
 IJET = schema.CANDIDATE["ak7pfcand_ijet"]
 COLUMNS = {**schema.TUPLE, **schema.TRACK, "ijet": IJET}

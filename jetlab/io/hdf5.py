@@ -15,9 +15,8 @@ import awkward as ak
 import h5py
 import numpy as np
 
-from jetlab import schema
-from jetlab.io import checks
-from jetlab.sample import DataError, JetSample
+from jetlab.io import checks, schema
+from jetlab.io.sample import DataError, JetSample
 
 STORAGE = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True}
 
@@ -28,8 +27,6 @@ def write_hdf5(sample: JetSample, path: str | os.PathLike[str]) -> None:
     Raises:
         DataError: NaN, infinity, no jets, a jet without candidates, columns that are no numbers, or columns of one
             collection that differ in length.
-
-    Used in M1.
     """
     flat, jagged = checks.writable(sample, path)
     with checks.atomic(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
@@ -77,8 +74,6 @@ def read_hdf5(path: str | os.PathLike[str]) -> JetSample:
     Raises:
         DataError: not an HDF5 file, damaged, not in this layout, a required column missing, wrong dtype, NaN or
             infinity, no jets, a jet without candidates, or offsets that do not match their content.
-
-    Used in M1.
     """
     path = checks.existing(path)
     with path.open("rb") as start:

@@ -7,9 +7,8 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 
-from jetlab import schema
-from jetlab.io import checks
-from jetlab.sample import DataError, JetSample, group
+from jetlab.io import checks, schema
+from jetlab.io.sample import DataError, JetSample, group
 
 JET_KEY = (*schema.KEY, "ak7pfcand_ijet")
 
@@ -29,8 +28,6 @@ def read_npy(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -
     Raises:
         DataError: not a .npy file, cut short, Python objects inside (never unpickled), not a table, a required column
             missing, wrong dtype, NaN or infinity, no rows, or two different jets under one key.
-
-    Used in M1.
     """
     paths = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     files = [checks.existing(path) for path in paths]

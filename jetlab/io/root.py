@@ -19,9 +19,8 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from jetlab import schema
-from jetlab.io import checks
-from jetlab.sample import DataError, JetSample, group, look_up
+from jetlab.io import checks, schema
+from jetlab.io.sample import DataError, JetSample, group, look_up
 
 JET_KEY = (*schema.KEY, "ijet")
 CANDIDATES = tuple(name for name in schema.REQUIRED if name.startswith("ak7pfcand_") and name != "ak7pfcand_ijet")
@@ -40,8 +39,6 @@ def write_root(sample: JetSample, path: str | os.PathLike[str]) -> None:
 
     Raises:
         DataError: NaN, infinity, no jets, a jet without candidates, or columns that this layout has no place for.
-
-    Used in M1.
     """
     flat, jagged = checks.writable(sample, path)
     checks.all_candidates(sample.jets, f"The sample to be written to {path}")
@@ -89,8 +86,6 @@ def read_root(path: str | os.PathLike[str]) -> JetSample:
     Raises:
         DataError: not a ROOT file, damaged, a tree or required column missing, wrong dtype, NaN or infinity, no jets, a
             jet without candidates, rows that refer to events or jets that are not there, or keys that repeat.
-
-    Used in M1.
     """
     path = checks.existing(path)
     _whole_file(path)

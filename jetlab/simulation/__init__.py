@@ -4,6 +4,6 @@ The order of the modules is the order of the data: generator -> detector -> reco
 correction -> production (all chunks, one file).
 """
 
-from .production import SimulationError, simulate_jets
+from jetlab.simulation.production import SimulationError, simulate_jets
 
 __all__ = ["SimulationError", "simulate_jets"]

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..angles import wrap
-from .generator import Particles
-from .parameters import CMS, Detector
+from jetlab.angles import wrap
+from jetlab.simulation.generator import Particles
+from jetlab.simulation.parameters import CMS, Detector
 
 PION_MASS = 0.1396
 ELECTRON_MASS = 0.000511

@@ -12,7 +12,7 @@ import numpy as np
 import pythia8mc
 from numpy.typing import NDArray
 
-from ..angles import wrap
+from jetlab.angles import wrap
 
 MILLIBARN = 1e9  # in pb
 

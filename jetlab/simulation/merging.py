@@ -7,11 +7,10 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import schema
-from ..sample import JetSample, group
-from .correction import Correction, offset_factor
-from .events import load_chunk, stack
-from .tasks import Task
+from jetlab.io import schema
+from jetlab.io.sample import JetSample, group
+from jetlab.simulation.chunk import Task, load_chunk, stack
+from jetlab.simulation.correction import Correction, offset_factor
 
 ANALYSIS_PT = (200.0, 500.0)  # GeV, corrected
 

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
+from jetlab import io
 from jetlab.errors import JetlabError, memory_full
-
-from .. import io, schema
-from . import detector, events, merging
-from .generator import QCD, SIGNAL, Particles
-from .tasks import Task, plan, seed_of
+from jetlab.io import schema
+from jetlab.simulation import chunk, detector, merging
+from jetlab.simulation.chunk import Task, plan, seed_of
+from jetlab.simulation.generator import QCD, SIGNAL, Particles
 
 EVENTS_PER_CHUNK = 500
 POOL_EVENTS = 4000
@@ -98,7 +98,7 @@ def _settings(seed: int) -> dict[str, Any]:
         "events_per_chunk": EVENTS_PER_CHUNK,
         "schema_version": schema.VERSION,
         "pool_events": POOL_EVENTS,
-        "mean_pile_up": events.MEAN_PILE_UP,
+        "mean_pile_up": chunk.MEAN_PILE_UP,
         "detector": dataclasses.asdict(detector.CMS),
         "processes": {p.name: list(p.settings) for p in (SIGNAL, *QCD)},
         "packages": packages,
@@ -160,11 +160,11 @@ def _follow_parent() -> None:
 
 
 def _make_pool(path: Path, n_events: int, seed: int) -> None:
-    events.save_arrays(path, vars(events.minimum_bias_pool(n_events, seed % 900_000_000 + 1)))
+    chunk.save_arrays(path, vars(chunk.minimum_bias_pool(n_events, seed % 900_000_000 + 1)))
 
 
 def _make_chunk(task: Task, n_events: int, parts: Path, pool: Path, seed: int) -> None:
-    events.save_chunk(task.file(parts), events.simulate_chunk(task.process, n_events, _pool(pool), seed))
+    chunk.save_chunk(task.file(parts), chunk.simulate_chunk(task.process, n_events, _pool(pool), seed))
 
 
 @functools.cache

@@ -12,10 +12,10 @@ import numpy as np
 import vector
 from numpy.typing import NDArray
 
-from ..angles import wrap
-from ..schema import RADIUS
-from .detector import Candidates
-from .generator import NEUTRINOS, Collisions, Particles
+from jetlab.angles import wrap
+from jetlab.io.schema import RADIUS
+from jetlab.simulation.detector import Candidates
+from jetlab.simulation.generator import NEUTRINOS, Collisions, Particles
 
 vector.register_awkward()
 

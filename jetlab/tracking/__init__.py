@@ -1,14 +1,14 @@
 """From hits to tracks: the RAMP 2017 toy detector, its events, scores, baselines and networks.
 
-What is listed here needs no Keras; networks are in `tracking.network` (2017) and `tracking.residual`, the search that
-follows tracks in `tracking.search` and the Kalman filter in `tracking.road`. Used in M7.
+What is listed here needs no Keras; networks are in `tracking.lstm2017` (2017) and `tracking.residual`, the search that
+follows tracks in `tracking.search` and the Kalman filter in `tracking.kalman`.
 """
 
 from jetlab.tracking.baselines import dbscan, hough, nearest_hit
-from jetlab.tracking.generator import simulate, simulate_hits
 from jetlab.tracking.hits import Hits
 from jetlab.tracking.io import load, read_csv, write_csv
 from jetlab.tracking.score import correct, efficiencies, evaluate, per_track
+from jetlab.tracking.simulation import simulate, simulate_hits
 
 __all__ = [
     "Hits",

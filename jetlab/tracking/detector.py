@@ -1,7 +1,7 @@
 """The RAMP 2017 toy detector: nine cylinders, of which only the x-y plane is seen, and how a particle bends in it.
 
 Numbers and names are those of the HEP_tracking challenge, the hackathon of Connecting The Dots 2017
-(S. Amrouche et al., EPJ Web Conf. 150 (2017) 00015, AIDA-2020-CONF-2017-002). Used in M7.
+(S. Amrouche et al., EPJ Web Conf. 150 (2017) 00015, AIDA-2020-CONF-2017-002).
 """
 
 import numpy as np
@@ -25,12 +25,12 @@ LOST, STOPPED = 0.03, 0.01
 
 
 def cell_phi(layer: ArrayLike, iphi: ArrayLike) -> Floats:
-    """Azimuth in [0, 2 pi) of cells `iphi` of layers `layer`, both integers (n,). Used in M7."""
+    """Azimuth in [0, 2 pi) of cells `iphi` of layers `layer`, both integers (n,)."""
     return 2 * np.pi * np.asarray(iphi) / CELLS[np.asarray(layer)]
 
 
 def nearest_cell(layer: ArrayLike, phi: ArrayLike) -> NDArray[np.int64]:
-    """Number of the cell nearest to azimuth `phi` (n,), radians, in layers `layer` (n,). Used in M7."""
+    """Number of the cell nearest to azimuth `phi` (n,), radians, in layers `layer` (n,)."""
     cells = CELLS[np.asarray(layer)]
     return np.rint(np.asarray(phi) / (2 * np.pi) * cells).astype(np.int64) % cells
 
@@ -41,7 +41,7 @@ def propagate(
     """Follow circles outwards to a larger radius, exactly, straight lines (curvature 0) included.
 
     Start points in mm, direction of flight in radians, curvature in 1/mm (positive turns to the left) and radius in mm
-    broadcast to one shape. Returns x, y and direction there, NaN where the circle turns back before. Used in M7.
+    broadcast to one shape. Returns x, y and direction there, NaN where the circle turns back before.
     """
     x, y, direction, curvature, radius = (np.asarray(v, np.float64) for v in (x, y, direction, curvature, radius))
     along_x, along_y = np.cos(direction), np.sin(direction)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlab.errors import ArgumentError, counted
-from jetlab.sample import run_starts
+from jetlab.io.sample import run_starts
 from jetlab.tracking.detector import cell_phi
 
 NOISE = -1
@@ -28,8 +28,6 @@ class Hits:
         y: as x.
         pt: transverse momentum of the true track in MeV times the sign of its curvature, float64 (n,); NaN for noise
             and where the file does not tell.
-
-    Used in M7.
     """
 
     event: NDArray[np.int64]
@@ -83,11 +81,11 @@ class Hits:
         return cell_phi(self.layer, self.iphi)
 
     def first(self, events: int, skip: int = 0) -> "Hits":
-        """Return the hits of `events` events after the first `skip`. Used in M7."""
+        """Return the hits of `events` events after the first `skip`."""
         edges = np.append(self.starts, len(self))
         return self[edges[min(skip, self.events)] : edges[min(skip + events, self.events)]]
 
     def slices(self) -> list[slice]:
-        """Return one slice per event. Used in M7."""
+        """Return one slice per event."""
         edges = np.append(self.starts, len(self))
         return [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]

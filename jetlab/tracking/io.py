@@ -10,7 +10,7 @@ import numpy as np
 
 from jetlab import shipped
 from jetlab.io.checks import atomic, existing, within_memory
-from jetlab.sample import DataError
+from jetlab.io.sample import DataError
 from jetlab.tracking.detector import CELLS, LAYERS, RADII, cell_phi
 from jetlab.tracking.hits import NOISE, Hits
 
@@ -25,7 +25,7 @@ TOLERANCE = 0.05
 def read_csv(path: str | os.PathLike[str]) -> Hits:
     """Read hits in RAMP CSV, plain or compressed (.gz); extra columns other than `pt` are left out.
 
-    Events come in the order of their first hit. Raises DataError naming the file, what is wrong, and where. Used in M7.
+    Events come in the order of their first hit. Raises DataError naming the file, what is wrong, and where.
     """
     path = existing(path)
     header, rows, line = _table(path)
@@ -49,7 +49,7 @@ def read_csv(path: str | os.PathLike[str]) -> Hits:
 def load() -> Hits:
     """Read the events that come with the kit: 1,000 of mean multiplicity 10, from $JETLAB_DATA or the kit's own data.
 
-    Raises DataError where the file is absent or damaged. Used in M7.
+    Raises DataError where the file is absent or damaged.
     """
     folders = [Path(os.environ["JETLAB_DATA"]).expanduser()] if os.environ.get("JETLAB_DATA") else []
     found = next((folder / SHIPPED for folder in (*folders, shipped.DATA) if (folder / SHIPPED).is_file()), None)
@@ -64,7 +64,7 @@ def load() -> Hits:
 def write_csv(hits: Hits, path: str | os.PathLike[str]) -> None:
     """Write hits in RAMP CSV, compressed if the name ends in .gz; `pt` is a column where it is known for some hit.
 
-    The file appears as a whole or not at all. x and y have four decimals: a cell is 25 micrometres. Used in M7.
+    The file appears as a whole or not at all. x and y have four decimals: a cell is 25 micrometres.
     """
     truth = bool(np.isfinite(hits.pt).any())
     header = ",".join((*COLUMNS, "pt") if truth else COLUMNS)

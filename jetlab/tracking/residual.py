@@ -17,7 +17,7 @@ from jetlab.backend import load_keras, seeded
 from jetlab.errors import ArgumentError
 from jetlab.tracking.detector import LAYERS
 from jetlab.tracking.hits import Hits
-from jetlab.tracking.network import RANGES, whole_numbers
+from jetlab.tracking.lstm2017 import RANGES, whole_numbers
 from jetlab.tracking.search import State
 from jetlab.tracking.steps import MEMORY, Units, extrapolate, history, inputs, sequences
 
@@ -31,10 +31,7 @@ AHEAD = 2
 
 @dataclass(frozen=True)
 class ResidualSettings:
-    """The residual network and its training; `physics` False leaves out slopes, curvature and extrapolation.
-
-    Used in M7.
-    """
+    """The residual network and its training; `physics` False leaves out slopes, curvature and extrapolation."""
 
     hidden: int = 64
     head: int = 64
@@ -104,7 +101,7 @@ def training_arrays(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Inputs (n, 9, width), layers asked for (n, 9, 2, 9), targets (n, 9, 2) in units, weights (n, 9, 2).
 
-    Half of the tracks are mirrored, a tenth of the hits are left out once more. Used in M7.
+    Half of the tracks are mirrored, a tenth of the hits are left out once more.
     """
     phi, layer, _ = sequences(hits)
     rng = np.random.default_rng(seed)
@@ -143,7 +140,7 @@ def train_residual(
     """Train on the true tracks of `hits`; the learning rate falls along a cosine to nearly nothing.
 
     `on_epoch(network, epoch)` runs after each epoch; `stop` ends it there. Raises ArgumentError for hits without
-    tracks. Used in M7.
+    tracks.
     """
     settings = settings or ResidualSettings()
     keras = load_keras()

@@ -3,15 +3,18 @@
 A prediction is one integer per hit, the number of its track within the event; negative means: of no track.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jetlab.angles import wrap
 from jetlab.errors import ArgumentError
+from jetlab.io.sample import look_up, run_starts
 from jetlab.metrics import Estimate
-from jetlab.sample import look_up, run_starts
+from jetlab.tracking.detector import LAYERS
 from jetlab.tracking.hits import Hits
 
 #: Hits from which on a predicted track counts in the fake and duplicate rates.
@@ -25,7 +28,7 @@ class Score:
     `efficiency` is the challenge's score; `purity` the fraction of assigned hits that belong to the majority of their
     predicted track; `hit_accuracy` the fraction of true hits in a predicted track whose majority is their own track.
     Among all predicted tracks of at least 3 hits: `fake_rate`, those without a majority of more than half from one true
-    track; `duplicate_rate`, those whose true track is already that of another. Used in M7.
+    track; `duplicate_rate`, those whose true track is already that of another.
     """
 
     efficiency: Estimate
@@ -50,7 +53,7 @@ def efficiencies(hits: Hits, predicted: ArrayLike) -> NDArray[np.float64]:
 
     Each true track claims its most frequent predicted number (the smallest, if several are); of true tracks with the
     same claim only the one with most hits keeps it; those hits over all hits of tracks is the efficiency. NaN for an
-    event of noise alone. Source: ClusteringEfficiency of paris-saclay-cds/ramp-workflow. Used in M7.
+    event of noise alone. Source: ClusteringEfficiency of paris-saclay-cds/ramp-workflow.
     """
     tracks = per_track(hits, predicted)
     matched = np.bincount(tracks.event, tracks.matched, minlength=hits.events)
@@ -59,7 +62,7 @@ def efficiencies(hits: Hits, predicted: ArrayLike) -> NDArray[np.float64]:
 
 
 def per_track(hits: Hits, predicted: ArrayLike) -> Tracks:
-    """True tracks, in the order of events, with the hits that count for the clustering efficiency. Used in M7."""
+    """True tracks, in the order of events, with the hits that count for the clustering efficiency."""
     real = hits.track >= 0
     span = int(hits.track.max(initial=0)) + 1
     key, first, inverse = np.unique(hits.number[real] * span + hits.track[real], return_index=True, return_inverse=True)
@@ -68,7 +71,7 @@ def per_track(hits: Hits, predicted: ArrayLike) -> Tracks:
 
 
 def correct(hits: Hits, predicted: ArrayLike) -> NDArray[np.bool_]:
-    """Whether each hit counts for the clustering efficiency, bool (n,): its track kept its number. Used in M7."""
+    """Whether each hit counts for the clustering efficiency, bool (n,): its track kept its number."""
     predicted = _checked(hits, predicted)
     real = hits.track >= 0
     event, track, label, count = _table(hits.number[real], hits.track[real], predicted[real])
@@ -80,7 +83,7 @@ def correct(hits: Hits, predicted: ArrayLike) -> NDArray[np.bool_]:
 
 
 def evaluate(hits: Hits, predicted: ArrayLike) -> Score:
-    """Score a prediction (n,) for hits (n,) of many events. Raises ArgumentError. Used in M7."""
+    """Score a prediction (n,) for hits (n,) of many events. Raises ArgumentError."""
     predicted = _checked(hits, predicted)
     event, label, track, count = _table(hits.number, predicted, hits.track, signed=True)
     # A predicted track is of the true track most of its hits come from; noise never is a majority.
@@ -155,3 +158,39 @@ def _fraction(part: int, whole: int) -> Estimate:
     # One added to successes and to failures: a rate of 0 out of 10 is not known without uncertainty.
     smooth = (part + 1) / (whole + 2)
     return Estimate(part / whole, float(np.sqrt(smooth * (1 - smooth) / whole)))
+
+
+#: Two tracks farther apart than this in azimuth are never near each other, radians.
+NEAR = 0.5
+
+
+class Anatomy(NamedTuple):
+    """True tracks in the order of `score.per_track`, (n,): first layer hit, layers missed later, tracks crossed.
+
+    A layer counts as missed if the track was seen in a later one; a crossing if two tracks change sides within 0.5 rad.
+
+    """
+
+    first: NDArray[np.int64]
+    missed: NDArray[np.int64]
+    crossed: NDArray[np.int64]
+
+
+def anatomy(hits: Hits) -> Anatomy:
+    """Look at each true track of each event."""
+    real = np.flatnonzero(hits.track >= 0)
+    span = int(hits.track.max(initial=0)) + 1
+    key, row = np.unique(hits.number[real] * span + hits.track[real], return_inverse=True)
+    phi = np.full((len(key), LAYERS), np.nan)
+    phi[row, hits.layer[real]] = hits.phi[real]
+    seen = ~np.isnan(phi)
+    first = np.argmax(seen, axis=1)
+    last = LAYERS - 1 - np.argmax(seen[:, ::-1], axis=1)
+    missed = last - first + 1 - seen.sum(axis=1)
+    crossed = np.zeros(len(key), np.int64)
+    edges = np.searchsorted(key // span, np.arange(hits.events + 1))
+    for begin, end in itertools.pairwise(edges):
+        apart = wrap(phi[begin:end, None] - phi[None, begin:end])
+        apart = np.where(np.abs(apart) < NEAR, apart, 0.0)
+        crossed[begin:end] = ((apart > 0).any(axis=2) & (apart < 0).any(axis=2)).sum(axis=1)
+    return Anatomy(first, missed, crossed)

@@ -73,7 +73,7 @@ def combinatorial(
     Seeds are the hits of layer 0; what is left over seeds again from layer 1, and so on through `starts`, so that a hit
     lost in layer 0 does not cost the track. With `pairs`, every pair of a seed and a hit near it in the next layer is a
     seed of its own with `branches` alternatives. Returns a track number per hit (n,), -1 for hits of layers that never
-    are seeds and found no track; a hit that nothing joins is a track of its own. Used in M7.
+    are seeds and found no track; a hit that nothing joins is a track of its own.
     """
     labels = np.full(len(hits), -1)
     for start in starts:
@@ -96,7 +96,7 @@ def layerwise(hits: Hits, predictor: Predictor, starts: tuple[int, ...] = tuple(
 
     In a layer each track gets one hit or misses it, each hit goes to one track at most, and the summed log likelihood
     is the largest possible: a conflict is solved for all tracks of the event together. Returns as `combinatorial`.
-    Used in M7.
+
     """
     labels = np.full(len(hits), -1)
     for start in starts:

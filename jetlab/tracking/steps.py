@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from jetlab.angles import wrap
 from jetlab.tracking.detector import LAYERS, RADII
 from jetlab.tracking.hits import Hits
+from jetlab.tracking.search import State
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -25,7 +26,7 @@ SLOPE = 5e-4
 def sequences(hits: Hits) -> tuple[Floats, Integers, Floats]:
     """Azimuths and layers of each true track's hits, from the innermost on, both (tracks, 9), and its signed pt.
 
-    Where the track has no more hits, the layer is -1. Used in M7.
+    Where the track has no more hits, the layer is -1.
     """
     real = np.flatnonzero(hits.track >= 0)
     order = real[np.lexsort((hits.layer[real], hits.track[real], hits.number[real]))]
@@ -47,7 +48,7 @@ def extrapolate(phi: Floats, layer: Integers, target: Integers | int, physics: b
 
     With `physics`: along phi = a + b r + c / r through the last three hits (bending b, vertex beside the origin c),
     along a straight line in r through two, else where the last hit is. Without: always where the last hit is.
-    Used in M7.
+
     """
     here = phi[:, 0]
     if not physics:
@@ -70,10 +71,7 @@ def extrapolate(phi: Floats, layer: Integers, target: Integers | int, physics: b
 
 @dataclass(frozen=True)
 class Units:
-    """Usual size of a residual, radians, by hits known (1 to 3), layer of the last hit and target layer: (4, 9, 9).
-
-    Used in M7.
-    """
+    """Usual size of a residual, radians, by hits known (1 to 3), layer of the last hit and target layer: (4, 9, 9)."""
 
     table: Floats
     physics: bool
@@ -107,7 +105,7 @@ class Units:
 def history(phi: Floats, layer: Integers, column: int) -> tuple[Floats, Integers]:
     """Azimuths and layers of the hit in `column` and of those before it, both (n, 3), the latest first.
 
-    Layers are -1 where there is no such hit, all of them where the track has no hit in `column`. Used in M7.
+    Layers are -1 where there is no such hit, all of them where the track has no hit in `column`.
     """
     past_phi, past_layer = np.zeros((len(phi), MEMORY)), np.full((len(phi), MEMORY), -1)
     for back in range(min(MEMORY, column + 1)):
@@ -120,7 +118,7 @@ def inputs(phi: Floats, layer: Integers, residual: Floats, physics: bool) -> NDA
     """What the network is told of a hit, float32 (n, width): its residual, compressed, and its layer, one-hot.
 
     With `physics` also the slope of the last step and of the one before (the curvature), and how many hits are known.
-    Used in M7.
+
     """
     columns = [np.arcsinh(np.clip(residual, -1e3, 1e3)), np.arcsinh(10 * np.clip(residual, -1e3, 1e3)) / 3]
     columns += list(np.eye(LAYERS)[np.maximum(layer[:, 0], 0)].T)
@@ -133,3 +131,40 @@ def inputs(phi: Floats, layer: Integers, residual: Floats, physics: bool) -> NDA
             columns += [slope, np.arcsinh(30 * slope) / 3]
         columns += [known[:, 1], known[:, 2]]
     return np.column_stack(columns).astype(np.float32)
+
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Extrapolation:
+    """What the residual network starts from, without a network: tells how much is due to learning, how much to search.
+
+    `width` is in units of the usual residual of such a step, which `fit` takes from training events.
+    """
+
+    units: Units
+    width: float = 4.0
+
+    @classmethod
+    def fit(cls, hits: Hits, physics: bool = True, width: float = 4.0) -> "Extrapolation":
+        """Take the usual residuals from true tracks; `physics` as in `steps.extrapolate`."""
+        phi, layer, _ = sequences(hits)
+        return cls(Units.fit(phi, layer, physics), width)
+
+    def start(self, layer: int, phi: Floats) -> State:
+        """Begin with a hit (n,) of a layer."""
+        past_phi, past_layer = np.zeros((len(phi), MEMORY)), np.full((len(phi), MEMORY), -1)
+        past_phi[:, 0], past_layer[:, 0] = phi, layer
+        return past_phi, past_layer
+
+    def predict(self, state: State, layer: int) -> tuple[Floats, Floats, State]:
+        """Extrapolated azimuth and width in a layer, radians (n,)."""
+        mean = extrapolate(*state, layer, self.units.physics)
+        return np.mod(mean, 2 * np.pi), self.width * self.units(state[1], layer), state
+
+    def update(self, carried: State, layer: int, phi: Floats) -> State:
+        """Remember the last three hits."""
+        past_phi, past_layer = carried
+        here = np.full(len(phi), layer)
+        return np.column_stack([phi, past_phi[:, :-1]]), np.column_stack([here, past_layer[:, :-1]])

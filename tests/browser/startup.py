@@ -17,13 +17,14 @@ def _startup() -> None:
     import numpy as np
 
     from jetlab import config as configs
-    from jetlab import parts, tracking, training
-    from jetlab.tracking import network
+    from jetlab import tracking, training
+    from jetlab.tracking import lstm2017
+    from jetlab.training import fitting
 
     forever = 1_000_000  # epochs, each of which takes a millisecond or more: longer than a test may run
     times = float(os.environ.get("JETLAB_TEST_TRAIN") or 1)
-    configs.INTEGERS["epochs"] = network.RANGES["epochs"] = (1, forever)
-    fit, train = training.fit, network.train
+    configs.INTEGERS["epochs"] = lstm2017.RANGES["epochs"] = (1, forever)
+    fit, train = fitting.fit, lstm2017.train
 
     def of_a_panel() -> bool:
         return threading.current_thread() is not threading.main_thread()
@@ -33,7 +34,7 @@ def _startup() -> None:
             jets = len(data.y_train)
             taken = np.resize(np.arange(jets), round(jets * times))
             names = ("x_train", "y_train", "w_train")
-            data = dataclasses.replace(data, **{name: parts.rows(getattr(data, name), taken) for name in names})
+            data = dataclasses.replace(data, **{name: training.rows(getattr(data, name), taken) for name in names})
             epochs = config.epochs if config.patience else forever
             config = dataclasses.replace(config, train_size=None, epochs=epochs)
         return fit(model, config, data, *args, **options)
@@ -44,7 +45,7 @@ def _startup() -> None:
             settings = dataclasses.replace(settings, epochs=forever)
         return train(hits, settings, *args, **options)
 
-    training.fit, network.train = endless_fit, endless_train
+    fitting.fit, lstm2017.train = endless_fit, endless_train
 
 
 _startup()

@@ -10,7 +10,7 @@ from .labpage import MARKS, TRAINS, Lab, button, runs, store
 pytestmark = MARKS
 
 JES = """
-from jetlab import catalog, jes, jes_panel, jets, training
+from jetlab import catalog, jes, jets, panel, training
 from jetlab.config import RunConfig
 
 sample = catalog.load("jets")
@@ -18,11 +18,11 @@ train, validation, test = jets.split(sample.event_index)
 x, y = jes.jet_inputs(sample), jes.log_correction(sample)
 x = (x - x[train].mean(axis=0)) / x[train].std(axis=0)
 data = training.Data(x[train], y[train], None, x[validation], y[validation], None, regression=True)
-jes_panel.JesPanel(data, sample[validation], RunConfig(loss="mae", patience=0), test=(x[test], sample[test]))
+panel.JesPanel(data, sample[validation], RunConfig(loss="mae", patience=0), test=(x[test], sample[test]))
 """
 TRACKING = """
 from jetlab import tracking
-from jetlab.tracking_panel import TrackingPanel
+from jetlab.panel import TrackingPanel
 
 sizes = (200, 20, 30)
 learnt_from, chosen_by, looked_at = (tracking.simulate(events, multiplicity=10, seed=events) for events in sizes)

@@ -1,0 +1,15 @@
+"""For whoever teaches: the map of the lessons, and the notebooks that participants get."""
+
+from jetlab.classroom.lessons import (
+    show,
+    table,
+)
+from jetlab.classroom.release import (
+    release,
+)
+
+__all__ = [
+    "release",
+    "show",
+    "table",
+]

@@ -1,0 +1,37 @@
+"""How good a result is: taggers, comparisons between them, response and jet energy scale. Numbers only, no plots."""
+
+from jetlab.metrics import comparison, jes, response
+from jetlab.metrics.tagging import (
+    WORKING_POINTS,
+    Estimate,
+    Floats,
+    MetricError,
+    accuracy,
+    auc,
+    background_efficiency,
+    effective_size,
+    evaluate,
+    over_seeds,
+    rejection,
+    roc,
+    roc_band,
+)
+
+__all__ = [
+    "WORKING_POINTS",
+    "Estimate",
+    "Floats",
+    "MetricError",
+    "accuracy",
+    "auc",
+    "background_efficiency",
+    "comparison",
+    "effective_size",
+    "evaluate",
+    "jes",
+    "over_seeds",
+    "rejection",
+    "response",
+    "roc",
+    "roc_band",
+]

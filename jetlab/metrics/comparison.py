@@ -1,0 +1,194 @@
+"""Several taggers on the same test jets: the table of their figures of merit, and how they differ beyond it.
+
+As in `jetlab.metrics`, y is 1 for W and 0 for QCD, a high score means W-like, and weights are per jet.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from jetlab.errors import JetlabError
+from jetlab.metrics import tagging
+from jetlab.metrics.tagging import Estimate, Floats
+
+_HEAD = ("tagger", "AUC", "accuracy", "1/εB at εS = 0.3", "at εS = 0.5", "parameters", "seconds", "seeds")
+
+
+class ComparisonError(JetlabError, ValueError):
+    """Taggers cannot be compared; the message says why and what to do."""
+
+
+def row(
+    tagger: str,
+    y: ArrayLike,
+    scores: Sequence[ArrayLike],
+    weight: ArrayLike | None = None,
+    params: int = 0,
+    seconds: float = 0.0,
+    replicas: int = 200,
+) -> dict[str, Any]:
+    """One row of the table: auc, accuracy, rejection_30, rejection_50, each with its _err, params, seconds and seeds.
+
+    `scores` are those of trainings that differ in their seed, (n_seeds, n); the value is their mean. Its uncertainty
+    adds in quadrature that of the finite test sample (`tagging.evaluate`'s bootstrap, the mean over seeds: the jets
+    are the same for all) and the spread of the seeds over the root of their number. With one seed the second is
+    unknown and left out. `seconds` are those of one training. Raises MetricError as `tagging.roc`.
+    """
+    each = [tagging.evaluate(y, score, weight, replicas) for score in scores]
+    result: dict[str, Any] = {"tagger": tagger}
+    for name in each[0]:
+        values = np.array([estimates[name].value for estimates in each])
+        sample = np.mean([estimates[name].error for estimates in each])
+        seeds = np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+        result[name], result[f"{name}_err"] = float(np.mean(values)), float(np.hypot(sample, seeds))
+    return result | {"params": int(params), "seconds": float(seconds), "seeds": len(each)}
+
+
+def text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as a table to print, a line each."""
+    lines = [_HEAD]
+    for one in rows:
+        figures = [str(Estimate(one[name], one[f"{name}_err"])) for name in _FIGURES]
+        lines.append((one["tagger"], *figures, f"{one['params']:,}", f"{one['seconds']:.0f}", str(one["seeds"])))
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join([line[0].ljust(widths[0]), *(f"{cell:>{w}}" for cell, w in zip(line[1:], widths[1:], strict=True))])
+        for line in lines
+    )
+
+
+def auc_difference(
+    y: ArrayLike,
+    first: Sequence[ArrayLike],
+    second: Sequence[ArrayLike],
+    weight: ArrayLike | None = None,
+    replicas: int = 100,
+    seed: int = 0,
+) -> Estimate:
+    """By how much the AUC of `first` is above that of `second`, each the scores (n_seeds, n) of the same seeds.
+
+    Both see the same jets, so what is peculiar to the sample cancels in part: each bootstrap sample is used for both.
+    The spread of the seeds' differences, over the root of their number, is added in quadrature. Raises ComparisonError
+    for other numbers of seeds, MetricError as `tagging.roc`.
+    """
+    if len(first) != len(second) or not len(first):
+        raise ComparisonError(
+            f"There are {len(first)} and {len(second)} trainings; give as many of both, at least one."
+        )
+    y = np.asarray(y)
+    weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+
+    def differences(weight: Floats) -> Floats:
+        pairs = zip(first, second, strict=True)
+        return np.array([tagging.auc(y, one, weight) - tagging.auc(y, other, weight) for one, other in pairs])
+
+    values = differences(weight)
+    rng = np.random.default_rng(seed)
+    spread = np.std([np.mean(differences(weight * rng.poisson(1.0, len(y)))) for _ in range(replicas)], ddof=1)
+    seeds = np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return Estimate(float(np.mean(values)), float(np.hypot(spread, seeds)))
+
+
+def cut(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None, efficiency: float = 0.5) -> NDArray[np.bool_]:
+    """Which jets (n,) pass the cut on the score that accepts this fraction of the W.
+
+    Raises MetricError as `tagging.roc`, ComparisonError for a fraction outside (0, 1].
+    """
+    if not 0 < efficiency <= 1:
+        raise ComparisonError(f"efficiency is {efficiency}; a cut accepts a fraction above 0, at most 1.")
+    curve = tagging.roc(y, score, weight)
+    reached = np.searchsorted(curve.signal_efficiency, efficiency - 1e-12)
+    return np.asarray(score) >= curve.threshold[reached]
+
+
+def correlation(scores: Mapping[str, ArrayLike], weight: ArrayLike | None = None) -> Floats:
+    """Weighted rank correlation (Spearman's) between the scores (n,) of all pairs of taggers, (taggers, taggers).
+
+    Ranks, since only the order of scores matters to a cut. Jets of equal score share the mean of their ranks, and a jet
+    of weight two counts like two jets. Raises ComparisonError for scores that are not finite or all equal (there is no
+    order to compare), shapes that differ, and weights that are negative or all zero.
+    """
+    size = np.shape(next(iter(scores.values()), ()))
+    weight = np.ones(size) if weight is None else np.asarray(weight, dtype=np.float64)
+    usable = np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0
+    if len(size) != 1 or weight.shape != size or not usable:
+        raise ComparisonError(
+            f"Scores have shape {size}, weights {weight.shape}; give one per jet, weights not negative nor all zero."
+        )
+    ranks = np.array([_ranks(name, np.asarray(score, dtype=np.float64), weight) for name, score in scores.items()])
+    centred = ranks - np.average(ranks, axis=1, weights=weight)[:, np.newaxis]
+    covariance = centred * weight @ centred.T
+    width = np.sqrt(np.diag(covariance))
+    return covariance / np.outer(width, width)
+
+
+def efficiency(
+    values: ArrayLike, passes: ArrayLike, weight: ArrayLike | None = None, edges: ArrayLike = (200, 300, 400, 500)
+) -> tuple[Floats, Floats]:
+    """Weighted fraction of jets that pass and its uncertainty in bins of `values`: (n_bins,), NaN where empty."""
+    values, passes, weight = _columns(values, passes, weight)
+    edges = np.asarray(edges)
+    total = np.histogram(values, edges, weights=weight)[0]
+    passed = np.histogram(values, edges, weights=weight * passes)[0]
+    fraction = np.divide(passed, total, out=np.full(len(total), np.nan), where=total > 0)
+    place = np.clip(np.digitize(values, edges) - 1, 0, len(total) - 1)
+    variance = np.histogram(values, edges, weights=(weight * (passes - np.nan_to_num(fraction)[place])) ** 2)[0]
+    error = np.divide(np.sqrt(variance), total, out=np.full(len(total), np.nan), where=total > 0)
+    return fraction, error
+
+
+def calibration(
+    y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None, bins: int = 10
+) -> tuple[Floats, Floats, Floats]:
+    """Mean score, true fraction of W and its uncertainty in equal bins of the score; each (bins,), NaN where empty.
+
+    Where a score can be read as a probability the first two agree (arXiv:1706.04599).
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    score, y, weight = _columns(score, y, weight)
+    fraction, error = efficiency(score, y, weight, edges)
+    total, summed = (np.histogram(score, edges, weights=w)[0] for w in (weight, weight * score))
+    return np.divide(summed, total, out=np.full(bins, np.nan), where=total > 0), fraction, error
+
+
+def divergence(
+    values: ArrayLike, passes: ArrayLike, weight: ArrayLike | None = None, edges: ArrayLike = tuple(range(0, 161, 10))
+) -> float:
+    """Jensen-Shannon divergence, in bits, between the shapes of `values` (n,) of jets that pass and that fail.
+
+    0 where a cut leaves the shape alone, 1 where nothing overlaps (doi:10.1109/18.61115); with the masses of QCD jets
+    it tells how much a tagger sculpts the background. Raises ComparisonError where all or none pass.
+    """
+    values, passes, weight = _columns(values, passes, weight)
+    shapes = [np.histogram(values, edges, weights=weight * part)[0] for part in (passes, 1 - passes)]
+    if not min(shape.sum() for shape in shapes) > 0:
+        raise ComparisonError("All jets pass, or none does: there are no two shapes to compare; move the cut.")
+    one, other = (shape / shape.sum() for shape in shapes)
+    middle = (one + other) / 2
+    return float(sum(np.sum(p[p > 0] * np.log2(p[p > 0] / middle[p > 0])) for p in (one, other)) / 2)
+
+
+_FIGURES = ("auc", "accuracy", *tagging.WORKING_POINTS)
+
+
+def _ranks(name: str, score: Floats, weight: Floats) -> Floats:
+    """Rank of each jet (n,): the weight below it and half of that at its score; scipy's rankdata - 1/2 for ones."""
+    if score.shape != weight.shape:
+        raise ComparisonError(f"'{name}' has scores of shape {score.shape}, others {weight.shape}; give one per jet.")
+    if not np.isfinite(score).all():
+        raise ComparisonError(f"'{name}' has scores that are not finite; look at its training, or leave it out.")
+    distinct, place = np.unique(score, return_inverse=True)
+    total = np.bincount(place, weight, minlength=len(distinct))
+    if np.count_nonzero(total) < 2:
+        raise ComparisonError(
+            f"'{name}' gives all jets the same score: without an order a rank correlation is not defined; leave it out."
+        )
+    return (np.cumsum(total) - total / 2)[place]
+
+
+def _columns(values: ArrayLike, chosen: ArrayLike, weight: ArrayLike | None) -> tuple[Floats, Floats, Floats]:
+    values, chosen = np.asarray(values, dtype=np.float64), np.asarray(chosen, dtype=np.float64)
+    return values, chosen, np.ones(len(values)) if weight is None else np.asarray(weight, dtype=np.float64)

@@ -1,0 +1,98 @@
+"""What a network is trained for: a loss per jet, how its output looks, and what is reported after each epoch."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jetlab import metrics
+from jetlab.backend import load_keras
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A loss and what belongs to it.
+
+    Attributes:
+        losses: Keras tensors y (n,) and output (n, outputs) -> loss of each jet (n,); also a loss for `model.compile`.
+        outputs: numbers the network puts out for a jet.
+        activation: of the network's last layer.
+        reported: names in the history beside loss, val_loss and seconds.
+        unit: the axis label of a loss curve.
+    """
+
+    losses: Callable[[Any, Any], Any]
+    outputs: int
+    activation: str
+    reported: tuple[str, ...]
+    unit: str
+
+    @property
+    def classifies(self) -> bool:
+        """Whether labels are 0 and 1 and the output is a probability."""
+        return self.activation == "sigmoid"
+
+    def validate(self, y: NDArray[Any], output: NDArray[Any], weight: NDArray[Any]) -> dict[str, float]:
+        """Return val_loss and the reported val_* numbers of labels (n,), outputs (n, outputs) and weights (n,).
+
+        The loss is the mean of weight x loss over the jets, as in Keras, the others are weighted averages.
+        """
+        loss = load_keras().ops.convert_to_numpy(self.losses(y, output)).astype(np.float64)
+        found = {"val_loss": float(np.mean(weight * loss))}
+        if self.classifies:
+            score = output[:, 0]
+            found["val_accuracy"] = metrics.accuracy(y, score, weight)
+            found["val_auc"] = metrics.auc(y, score, weight)
+        else:
+            low, middle, high = np.quantile(
+                output[:, 0] - y, (0.1587, 0.5, 0.8413), weights=weight, method="inverted_cdf"
+            )
+            found["val_bias"], found["val_width"] = float(middle), float(high - low) / 2
+        return found
+
+
+def get(name: str) -> Objective:
+    """The objective that `RunConfig.loss` names."""
+    return _OBJECTIVES[name]
+
+
+def _binary_crossentropy(y: Any, output: Any) -> Any:
+    return load_keras().losses.binary_crossentropy(_column(y), output)
+
+
+def _mse(y: Any, output: Any) -> Any:
+    return load_keras().losses.mean_squared_error(_column(y), output)
+
+
+def _mae(y: Any, output: Any) -> Any:
+    return load_keras().losses.mean_absolute_error(_column(y), output)
+
+
+def _huber(y: Any, output: Any) -> Any:
+    return load_keras().losses.huber(_column(y), output)
+
+
+def _gaussian_nll(y: Any, output: Any) -> Any:
+    """Negative log likelihood, less its constant, of a normal distribution whose mean and log variance are put out."""
+    ops = load_keras().ops
+    mean, log_variance = output[:, 0], output[:, 1]
+    return 0.5 * (log_variance + ops.square(_column(y)[:, 0] - mean) * ops.exp(-log_variance))
+
+
+def _column(y: Any) -> Any:
+    # Keras' own fit hands over (n, 1), the compiled programs (n,).
+    return load_keras().ops.reshape(y, (-1, 1))
+
+
+_REGRESSION = ("val_bias", "val_width")
+_OBJECTIVES = {
+    "binary_crossentropy": Objective(
+        _binary_crossentropy, 1, "sigmoid", ("accuracy", "val_accuracy", "val_auc"), "cross-entropy"
+    ),
+    "mse": Objective(_mse, 1, "linear", _REGRESSION, "mean squared error"),
+    "mae": Objective(_mae, 1, "linear", _REGRESSION, "mean absolute error"),
+    "huber": Objective(_huber, 1, "linear", _REGRESSION, "Huber loss"),
+    "gaussian_nll": Objective(_gaussian_nll, 2, "linear", _REGRESSION, "negative log likelihood"),
+}

@@ -1,0 +1,265 @@
+"""The lessons' plots, each drawn on an Axes it is given; colours are Okabe and Ito's, told apart by everyone.
+
+No pyplot: figures are private objects with an Agg canvas, so that a training thread may draw them. A figure made by
+`figure` shows itself as a cell's last expression.
+"""
+
+import io
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
+from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
+from numpy.typing import ArrayLike, NDArray
+
+from jetlab import metrics
+from jetlab.angles import wrap
+
+W, QCD, GREY = "#0072B2", "#D55E00", "#666666"
+#: For further curves on one plot; those of W and QCD come last.
+COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", W, QCD)
+FONT = 13
+#: Signal efficiencies at which a ROC is drawn.
+EFFICIENCIES = np.linspace(0.01, 1, 100)
+#: Particle-flow classes by absolute id: name, colour, marker.
+CLASSES = {
+    211: ("charged hadron", "#009E73", "o"),
+    22: ("photon", "#E69F00", "D"),
+    130: ("neutral hadron", "#56B4E9", "s"),
+    11: ("electron", "#CC79A7", "^"),
+    13: ("muon", "#000000", "*"),
+}
+
+# Figures are private, but matplotlib's font and text caches are shared between threads.
+_DRAWING = threading.Lock()
+
+
+class _Shown(Figure):
+    """A figure that a notebook shows without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        return png(self)
+
+
+def figure(ncols: int = 1, nrows: int = 1, width: float = 6.4, height: float = 4.6, dpi: int = 100) -> Figure:
+    """Make a figure of nrows x ncols axes (`figure.axes`), each width x height inches, readable on a projector.
+
+    It belongs to no pyplot state, so any thread may draw it.
+    """
+    result = _Shown(figsize=(width * ncols, height * nrows), dpi=dpi, layout="constrained")
+    FigureCanvasAgg(result)
+    result.subplots(nrows, ncols)
+    for ax in result.axes:
+        ax.tick_params(labelsize=FONT - 1)
+        for text in (ax.xaxis.label, ax.yaxis.label, ax.title):
+            text.set_size(FONT)
+    return result
+
+
+def png(fig: Figure) -> bytes:
+    """Draw a figure and return it as PNG, for `widgets.Image`; one thread draws at a time."""
+    buffer = io.BytesIO()
+    with _DRAWING:
+        fig.savefig(buffer, format="png", dpi=fig.dpi)
+    return buffer.getvalue()
+
+
+def histogram(
+    ax: Axes,
+    values: ArrayLike,
+    weight: ArrayLike | None = None,
+    bins: int | ArrayLike = 40,
+    label: str | None = None,
+    colour: str = GREY,
+    density: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Draw (n,) values as a step line with statistical error bars, the root of the sum of squared weights per bin.
+
+    `density` scales the area of the shown range to one. Returns contents, errors (both (bins,)) and edges.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    weight = np.ones_like(values) if weight is None else np.asarray(weight, dtype=np.float64)
+    contents, edges = np.histogram(values, bins, weights=weight)
+    errors = np.sqrt(np.histogram(values, edges, weights=weight**2)[0])
+    if density and contents.sum() > 0:
+        scale = 1 / (contents.sum() * np.diff(edges))
+        contents, errors = contents * scale, errors * scale
+    ax.stairs(contents, edges, color=colour, linewidth=2, label=label)
+    ax.errorbar((edges[1:] + edges[:-1]) / 2, contents, errors, fmt="none", ecolor=colour, elinewidth=1.2)
+    return contents, errors, edges
+
+
+def compare(
+    ax: Axes,
+    values: ArrayLike,
+    is_w: ArrayLike,
+    weight: ArrayLike | None = None,
+    bins: int | ArrayLike = 40,
+    xlabel: str = "",
+) -> None:
+    """Draw a variable (n,) for W and for QCD on the same bins, each scaled to unit area."""
+    values, chosen = np.asarray(values, dtype=np.float64), np.asarray(is_w, dtype=bool)
+    weight = np.ones_like(values) if weight is None else np.asarray(weight, dtype=np.float64)
+    edges = np.histogram_bin_edges(values, bins)
+    for label, colour, kept in (("W", W, chosen), ("QCD", QCD, ~chosen)):
+        histogram(ax, values[kept], weight[kept], edges, label, colour, density=True)
+    ax.set(xlabel=xlabel, ylabel="jets (normalised to unit area)", xlim=(edges[0], edges[-1]))
+    ax.set_ylim(0, ax.get_ylim()[1] * 1.12)
+    _legend(ax, loc="upper right", ncols=2)
+
+
+def score_distributions(
+    ax: Axes, y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None, bins: int = 40
+) -> None:
+    """Draw the scores (n,) from 0 to 1 of W (y = 1) and of QCD (y = 0)."""
+    compare(ax, score, y, weight, np.linspace(0, 1, bins + 1), "score (QCD 0, W 1)")
+
+
+def roc(
+    ax: Axes,
+    y: ArrayLike,
+    score: ArrayLike,
+    weight: ArrayLike | None = None,
+    label: str = "",
+    colour: str = COLOURS[0],
+    replicas: int = 100,
+) -> None:
+    """Draw background rejection 1/eB against signal efficiency with a 68 % bootstrap band, and the chance curve 1/eS.
+
+    `replicas` = 0 leaves the band out (live plots); the legend gives the AUC. Raises MetricError as `metrics.roc`.
+
+    """
+    grid = EFFICIENCIES
+    name = f"{label} (AUC {metrics.auc(y, score, weight):.3f})".strip()
+    ax.plot(grid, inverse(metrics.background_efficiency(y, score, weight, grid)), color=colour, label=name, linewidth=2)
+    if replicas:
+        low, high = metrics.roc_band(y, score, weight, grid, replicas)
+        ax.fill_between(grid, inverse(high), inverse(low), color=colour, alpha=0.25, linewidth=0)
+    rejection_axes(ax)
+
+
+def seed_band(
+    ax: Axes,
+    y: ArrayLike,
+    scores: Sequence[ArrayLike],
+    weight: ArrayLike | None = None,
+    label: str = "",
+    colour: str = COLOURS[0],
+) -> None:
+    """Draw the mean ROC over trainings that differ in their seed, `scores` (n_seeds, n), and a band of one deviation.
+
+    The band shows how far training again changes the result; the legend gives the AUC's mean and standard deviation.
+    Raises MetricError as `metrics.roc`.
+    """
+    grid = EFFICIENCIES
+    curves = np.array([inverse(metrics.background_efficiency(y, score, weight, grid)) for score in scores])
+    aucs = [metrics.auc(y, score, weight) for score in scores]
+    mean, deviation = curves.mean(axis=0), curves.std(axis=0, ddof=1) if len(curves) > 1 else np.zeros_like(grid)
+    spread = f" ± {np.std(aucs, ddof=1):.4f}" if len(aucs) > 1 else ""
+    name = f"{label} ({len(aucs)} seeds: AUC {np.mean(aucs):.4f}{spread})".strip()
+    ax.plot(grid, mean, color=colour, label=name, linewidth=2)
+    ax.fill_between(grid, np.maximum(mean - deviation, 1), mean + deviation, color=colour, alpha=0.25, linewidth=0)
+    rejection_axes(ax)
+
+
+def loss_curves(
+    ax: Axes, history: Mapping[str, Sequence[float]], best_epoch: int | None = None, log: bool = False
+) -> None:
+    """Draw training and validation loss against the epoch, and mark the epoch whose weights are kept.
+
+    `history` is a `training.Result`'s, or a growing one of the same names; it may still be empty.
+    """
+    for name, label, colour, style in (("loss", "training", GREY, "--"), ("val_loss", "validation", W, "-")):
+        losses = history.get(name, ())
+        ax.plot(np.arange(1, len(losses) + 1), losses, style, color=colour, marker="o", markersize=4, label=label)
+    if best_epoch:
+        ax.axvline(best_epoch, color=QCD, linestyle=":", linewidth=2, label=f"best: epoch {best_epoch}")
+    ax.set(xlabel="epoch", ylabel="loss (cross-entropy)", yscale="log" if log else "linear")
+    ax.set_xlim(0.5, max(len(history.get("loss", ())), 5) + 0.5)
+    whole_epochs(ax)
+    if not len(history.get("loss", ())):
+        ax.set_ylim(0.1, 1)
+    _legend(ax)
+
+
+def eta_phi(
+    ax: Axes,
+    eta: ArrayLike,
+    phi: ArrayLike,
+    pt: ArrayLike,
+    pdg_id: ArrayLike,
+    jet_eta: float,
+    jet_phi: float,
+    radius: float = 0.7,
+) -> None:
+    """Draw candidates (n,) around a jet: area proportional to pt (GeV), colour and marker by particle-flow class.
+
+    phi (radians) is wrapped to the half-circles beside the jet, so that a jet at pi stays in one piece; the circle is
+    the jet's radius.
+    """
+    eta, phi, pt, kind = (np.asarray(values) for values in (eta, phi, pt, np.abs(pdg_id)))
+    phi = jet_phi + wrap(phi - jet_phi)
+    handles = []
+    for code, (name, colour, marker) in {**CLASSES, 0: ("other", GREY, "X")}.items():
+        chosen = kind == code if code else ~np.isin(kind, list(CLASSES))
+        if not chosen.any():
+            continue
+        ax.scatter(
+            eta[chosen],
+            phi[chosen],
+            s=8 * pt[chosen],
+            color=colour,
+            marker=marker,
+            alpha=0.6,
+            edgecolors="black",
+            linewidths=0.5,
+        )
+        count = f"{name} ({np.sum(chosen)})"
+        handles.append(Line2D([], [], color=colour, marker=marker, linestyle="", markersize=8, label=count))
+    ax.add_patch(Circle((jet_eta, jet_phi), radius, fill=False, color="black", linestyle="--", linewidth=1.5))
+    # The room to the right of the jet is the legend's.
+    view = 1.15 * radius
+    ax.set(xlim=(jet_eta - view, jet_eta + 2.2 * radius), ylim=(jet_phi - view, jet_phi + view), aspect="equal")
+    ax.set(xlabel="η", ylabel="φ [rad]")
+    ax.legend(handles=handles, fontsize=FONT - 3, loc="upper right", title="area ∝ $p_T$", frameon=False)
+
+
+def inverse(background: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rejection 1/eB (n,) of background efficiencies; NaN where no background is left."""
+    # Where no background is left nothing can be drawn on a logarithmic axis: NaN leaves a gap.
+    return np.divide(1, background, out=np.full_like(background, np.nan), where=background > 0)
+
+
+def whole_epochs(ax: Axes) -> None:
+    """Let the ticks of an axis of epochs be whole numbers."""
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def rejection_axes(ax: Axes) -> None:
+    """Label the axes of rejection against efficiency, and draw the chance curve 1/eS if it is not there."""
+    if not any(line.get_gid() == "chance" for line in ax.lines):
+        grid = EFFICIENCIES
+        ax.plot(grid, 1 / grid, color=GREY, linestyle=":", linewidth=2, label="chance", gid="chance", zorder=1)
+    ax.set(
+        xlabel="signal efficiency (W)",
+        ylabel=r"background rejection $1/\varepsilon_B$ (QCD)",
+        xlim=(0, 1),
+        yscale="log",
+    )
+    ax.set_ylim(bottom=1)
+    ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.grid(alpha=0.3)
+    # Chance comes last in the legend, wherever it was drawn.
+    handles = sorted(ax.get_legend_handles_labels()[0], key=lambda line: line.get_gid() == "chance")
+    _legend(ax, handles=handles)
+
+
+def _legend(ax: Axes, **options: Any) -> None:
+    ax.legend(fontsize=FONT - 2, frameon=False, **options)

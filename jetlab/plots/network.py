@@ -1,0 +1,268 @@
+"""The configured network as a picture: nodes and weights of a dense one, a box for every layer of the others."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike, NDArray
+
+from jetlab import models
+from jetlab.config import RunConfig, short_name
+from jetlab.errors import ArgumentError
+from jetlab.models import EMBEDDING, HEAD_NODES, Shape, objectives
+from jetlab.plots.base import FONT, GREY, QCD, W
+
+#: Layers up to MOST nodes are drawn whole; of larger ones SHOWN, half of them at each end, and dots between.
+SHOWN, MOST = 8, 12
+POSITIVE, NEGATIVE = W, QCD
+_TEXT = FONT - 2
+_LINE = 1.6 * _TEXT / 72  # inches
+_NAMES = {"dense": "dense network", "cnn": "CNN", "deep_sets": "deep sets"}
+_PAPER = {"input": "#eeeeee", "layer": "#cfe8f7", "output": "#fbe3d0"}
+_OUTPUTS = {"binary_crossentropy": ("score",), "gaussian_nll": ("mean", "log variance")}
+
+
+@dataclass(frozen=True)
+class Box:
+    """A layer as a box: its name, what it has (a few short lines), and how it is drawn.
+
+    `paper` is a key of the colours; `stack` a pile of them (filters, or the same layer for all constituents); `loop` an
+    arrow from the box back to itself (memory).
+    """
+
+    name: str
+    lines: tuple[str, ...]
+    paper: str = "layer"
+    stack: bool = False
+    loop: bool = False
+
+
+def draw(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence[ArrayLike] | None = None) -> None:
+    """Draw the network from its inputs on the left to its output on the right.
+
+    Args:
+        ax: where to draw; its frame and ticks are taken away.
+        config: the network.
+        row: shape of one jet's inputs, as `models.build` takes it.
+        weights: of a dense network, as `model.get_weights()` gives them: connections then have the colour of their sign
+            and a width that grows with their size, relative to the largest of the layer. Others ignore them.
+
+    Of a layer with more than MOST nodes only the first and the last are drawn, with their own weights. Takes about 10
+    ms, and `plots.png` 60 ms. Raises ArgumentError for weights of another network.
+    """
+    ax.set_axis_off()
+    title = _title(config, row)
+    if len(title) * 0.57 * FONT / 72 > _inches(ax)[0]:
+        first, last = title.rsplit(" · ", 1)
+        title = f"{first}\n{last}"
+    ax.set_title(title, fontsize=FONT)
+    if config.model == "dense":
+        _draw_nodes(ax, config, row if isinstance(row, int) else row[0], weights)
+    else:
+        _draw_boxes(ax, boxes(config, row), _labels(config))
+    # All is within the axes: to measure it for the layout would take longer than to draw it.
+    for artist in (*ax.texts, *ax.collections):
+        artist.set_in_layout(False)
+
+
+def boxes(config: RunConfig, row: int | Shape) -> list[Box]:
+    """What `draw` shows of a network that is not dense, layer by layer from the input to the output."""
+    shapes = row if isinstance(row[0], tuple | list) else (row,)
+    first, *middle = _image(config, shapes[0]) if config.model == "cnn" else _sequence(config, shapes)
+    return [first, *middle, Box("output", _outputs(config), "output")]
+
+
+def shown(n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Which of a layer's n nodes are drawn, and their heights, one apart and around zero; dots fill a gap of two."""
+    if n <= MOST:
+        return np.arange(n), (n - 1) / 2 - np.arange(n)
+    half, slots = SHOWN // 2, SHOWN + 2
+    return np.r_[0:half, n - half : n], (slots - 1) / 2 - np.r_[0:half, slots - half : slots]
+
+
+def _title(config: RunConfig, row: int | Shape) -> str:
+    parts = [_NAMES.get(config.model, config.model.upper()), config.label]
+    if config.model == "cnn" or (config.layers and config.model not in ("lstm", "gru")):
+        parts.append(config.activation)
+    if config.dropout:
+        parts.append(f"dropout {config.dropout:g}")
+    return " · ".join([*parts, f"{models.count_parameters(config, row):,} parameters"])
+
+
+def _labels(config: RunConfig) -> list[str]:
+    names = [short_name(name) for name in config.inputs]
+    return [name if len(name) <= 16 else f"{name[:15]}…" for name in names]
+
+
+def _outputs(config: RunConfig) -> tuple[str, ...]:
+    return _OUTPUTS.get(config.loss, ("prediction",))
+
+
+def _inches(ax: Axes) -> tuple[float, float]:
+    """Width and height of the axes; where the layout is only made at drawing, what it will be, about."""
+    width, height = ax.figure.get_size_inches()
+    spec = ax.get_subplotspec()
+    if spec is None or ax.figure.get_layout_engine() is None:
+        place = ax.get_position()
+        return place.width * width, place.height * height
+    n_rows, n_columns = spec.get_geometry()[:2]
+    return 0.96 * width / n_columns, 0.9 * height / n_rows
+
+
+def _room(ax: Axes, labels: Sequence[str]) -> float:
+    """Fraction of the width that these labels take."""
+    return (max(map(len, labels)) * 0.6 * _TEXT + 1.5 * _TEXT) / 72 / _inches(ax)[0]
+
+
+def _draw_nodes(ax: Axes, config: RunConfig, n_inputs: int, weights: Sequence[ArrayLike] | None) -> None:
+    counts = [n_inputs, *config.layer_nodes, objectives.get(config.loss).outputs]
+    columns = [shown(n) for n in counts]
+    kernels = None if weights is None else _kernels(weights, counts)
+    high = max(5, *(y[0] - y[-1] + 1 for _, y in columns))
+    # Input and output have at most as many labels as nodes drawn.
+    labels = _labels(config) if len(config.inputs) == n_inputs else [f"input {i + 1}" for i in range(n_inputs)]
+    left, right = [labels[i] for i in columns[0][0]], _outputs(config)
+    rooms = _room(ax, left), _room(ax, right)
+    last = len(counts) - 1
+    scale = last / max(0.2, 1 - sum(rooms) - 0.04)
+    edge = 0.02 * scale
+    ax.set_xlim(-rooms[0] * scale - edge, last + rooms[1] * scale + edge)
+    # A line of text above the nodes and two below, the last for the legend, also where there is none yet.
+    pitch = max(0.05, _inches(ax)[1] - 3 * _LINE) / high
+    line = _LINE / pitch
+    ax.set_ylim(-high / 2 - 2 * line, high / 2 + line)
+    _connect(ax, columns, kernels)
+    size = min(20, 0.62 * 72 * pitch)
+    x = np.concatenate([np.full(len(y), i) for i, (_, y) in enumerate(columns)])
+    ax.scatter(x, np.concatenate([y for _, y in columns]), s=size**2, c="white", edgecolors="black", zorder=3)
+    dots = [i for i, n in enumerate(counts) if n > MOST]
+    ax.scatter(np.repeat(dots, 3), np.tile([-0.45, 0, 0.45], len(dots)), s=14, c="black", zorder=3)
+    away = size / 2 + 4
+    options = {"textcoords": "offset points", "fontsize": _TEXT, "va": "center"}
+    for i, (texts, sign, align) in {0: (left, -1, "right"), last: (right, 1, "left")}.items():
+        for text, y in zip(texts, columns[i][1], strict=True):
+            ax.annotate(text, (i, y), (sign * away, 0), ha=align, **options)
+    names = [f"hidden {i}" if last <= 5 else str(i) for i in range(1, last)]
+    for i, name in enumerate(["input", *names, "output"]):
+        ax.text(i, high / 2 + line / 2, str(counts[i]), ha="center", va="center", fontsize=_TEXT, fontweight="bold")
+        ax.text(i, -high / 2 - line / 2, name, ha="center", va="center", fontsize=_TEXT)
+    if kernels is not None:
+        signs = (("positive weight", POSITIVE), ("negative weight", NEGATIVE))
+        lines = [Line2D([], [], color=colour, linewidth=3, label=label) for label, colour in signs]
+        ax.legend(handles=lines, loc="lower center", ncols=2, frameon=False, fontsize=_TEXT, borderaxespad=0)
+
+
+def _kernels(weights: Sequence[ArrayLike], counts: Sequence[int]) -> list[NDArray[np.float64]]:
+    """Weights without biases, (n before, n after) of each layer."""
+    kernels = [np.nan_to_num(np.asarray(kernel, dtype=np.float64)) for kernel in weights[::2]]
+    found, wanted = [kernel.shape for kernel in kernels], list(itertools.pairwise(counts))
+    if found != wanted or len(weights) != 2 * len(wanted):
+        raise ArgumentError(f"The weights have shapes {found}, but the network has {wanted}; give model.get_weights().")
+    return kernels
+
+
+def _connect(
+    ax: Axes,
+    columns: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
+    kernels: Sequence[NDArray[np.float64]] | None,
+) -> None:
+    """Lines from every drawn node to every one of the next column, the strongest on top."""
+    lines, strengths = [], []
+    for i in range(len(columns) - 1):
+        (nodes, y), (next_nodes, next_y) = columns[i : i + 2]
+        ends = np.empty((len(y), len(next_y), 2, 2))
+        ends[..., 0, 0], ends[..., 0, 1], ends[..., 1, 0], ends[..., 1, 1] = i, y[:, None], i + 1, next_y[None]
+        lines.append(ends.reshape(-1, 2, 2))
+        if kernels is not None:
+            largest = np.abs(kernels[i]).max()
+            strengths.append(kernels[i][np.ix_(nodes, next_nodes)].ravel() / (largest or 1.0))
+    segments = np.concatenate(lines)
+    if kernels is None:
+        ax.add_collection(LineCollection(segments, colors=GREY, linewidths=0.7, alpha=0.45), autolim=False)
+        return
+    strength = np.concatenate(strengths)
+    order = np.argsort(np.abs(strength))
+    segments, strength = segments[order], strength[order]
+    colours = np.empty((len(strength), 4))
+    colours[:, :3] = np.where(strength[:, None] > 0, _rgb(POSITIVE), _rgb(NEGATIVE))
+    colours[:, 3] = 0.15 + 0.85 * np.abs(strength)
+    widths = 0.3 + 4 * np.abs(strength)
+    ax.add_collection(LineCollection(segments, colors=colours, linewidths=widths), autolim=False)
+
+
+def _rgb(colour: str) -> NDArray[np.float64]:
+    return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+
+
+def _image(config: RunConfig, image: tuple[int, ...]) -> list[Box]:
+    side, channels = image[0], image[2]
+    found = [Box("image", (f"{side}×{image[1]}", f"{channels} channel{'s' * (channels != 1)}"), "input")]
+    for i in range(config.layers):
+        pooled = side >= 2
+        side = side // 2 if pooled else side
+        filters = config.nodes << i
+        lines = (f"{filters} filters", f"pool {side}×{side}" if pooled else f"{side}×{side}")
+        found.append(Box("conv 3×3", lines, stack=True))
+    return [*found, Box("dense", (f"{HEAD_NODES} nodes",))]
+
+
+def _sequence(config: RunConfig, shapes: Sequence[tuple[int, ...]]) -> list[Box]:
+    length, features = shapes[0]
+    found = [Box("input", (f"{length} places", f"{features} number{'s' * (features != 1)}"), "input", stack=True)]
+    if len(shapes) == 2:
+        found.append(Box("embedding", ("id_class", f"{EMBEDDING} numbers"), stack=True))
+    nodes = f"{config.nodes} nodes"
+    if config.model == "deep_sets":
+        each = [Box("each", (nodes, "shared"), stack=True)] * config.layers
+        return [*found, *each, Box("sum", ("over all",)), *[Box("dense", (nodes,))] * config.layers]
+    if config.layers == 0:
+        return [*found, Box("mean", ("over all",))]
+    ways = (f"2×{nodes}", "both ways") if config.bidirectional else (nodes,)
+    name = config.model.upper()
+    passes = ["→ all"] * (config.layers - 1) + ["→ last"]
+    return [*found, *(Box(name, (*ways, each), loop=True) for each in passes)]
+
+
+def _draw_boxes(ax: Axes, layers: Sequence[Box], labels: Sequence[str]) -> None:
+    """Boxes in rows, from left to right and from the top down, in units of a box and the arrow after it."""
+    labels = labels if len(labels) <= MOST else [*labels[: MOST - 1], f"… {len(labels) - MOST + 1} more"]
+    room, (across, along) = _room(ax, labels), _inches(ax)
+    per_row = max(1, int(across * (1 - room) / 1.15))
+    n_rows = -(-len(layers) // per_row)
+    per_row = -(-len(layers) // n_rows)
+    wide, high = 0.84, min(0.7, 1.1 * n_rows / along)
+    gap, line = 1 - wide, 1.3 * _TEXT / 72 * n_rows / along
+    ax.set_xlim(-0.5 - per_row * room / (1 - room), per_row - 0.47)
+    ax.set_ylim(-n_rows + 0.45, 0.55)
+    x, y = np.arange(len(layers)) % per_row, -(np.arange(len(layers)) // per_row).astype(float)
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)]) * (wide / 2, high / 2)
+    polygons, colours, lines, tips = [], [], [], []
+    for i, box in enumerate(layers):
+        for depth in (2, 1, 0) if box.stack else (0,):
+            polygons.append(corners + np.array([0.03, 0.03 * n_rows**0.5]) * depth + [x[i], y[i]])
+            colours.append(_PAPER[box.paper])
+        text = "\n".join(box.lines)
+        name = y[i] + line * len(box.lines) / 2
+        ax.text(x[i], name, box.name, ha="center", va="center", fontsize=_TEXT, fontweight="bold")
+        ax.text(x[i], y[i] - line / 2, text, ha="center", va="center", fontsize=_TEXT)
+        if box.loop:
+            side, top = 0.3 * wide, y[i] + high / 2
+            lines.append([(x[i] + side, top), (x[i] + side, top + 0.1), (x[i] - side, top + 0.1), (x[i] - side, top)])
+            ax.scatter(x[i] - side, top, s=50, c="black", marker=7, zorder=3)
+        if i:
+            begin, end = (x[i - 1] + wide / 2, y[i - 1]), (x[i] - wide / 2, y[i])
+            half = (y[i - 1] + y[i]) / 2
+            bend = [(begin[0] + gap / 2, begin[1]), (begin[0] + gap / 2, half), (end[0] - gap / 2, half)]
+            lines.append([begin, *([*bend, (end[0] - gap / 2, end[1])] if y[i] != y[i - 1] else []), end])
+            tips.append(end)
+    ax.add_collection(LineCollection(lines, colors="black", linewidths=1.5), autolim=False)
+    ax.add_collection(PolyCollection(polygons, facecolors=colours, edgecolors="black", zorder=2), autolim=False)
+    ax.scatter(*np.array(tips).T, s=50, c="black", marker=5, zorder=3)
+    # Many labels beside many rows begin at the top, and go on beside the next row.
+    fits = 1.3 * _TEXT * len(labels) / 72 < along / n_rows
+    place = {"y": 0, "va": "center"} if fits else {"y": 0.5, "va": "top"}
+    ax.text(-0.55, s="\n".join(labels), ha="right", fontsize=_TEXT, linespacing=1.3, **place)

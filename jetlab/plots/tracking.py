@@ -1,0 +1,86 @@
+"""Pictures of hits and tracks for M7, drawn on an Axes each, without pyplot, as in `jetlab.plots`."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.patches import Circle
+from numpy.typing import ArrayLike, NDArray
+
+from jetlab.angles import wrap
+from jetlab.plots.base import COLOURS, FONT, GREY, QCD
+from jetlab.tracking.detector import LAYERS, RADII
+from jetlab.tracking.hits import Hits
+
+MARKERS = "osD^v"
+
+
+def event_xy(ax: Axes, hits: Hits, labels: ArrayLike | None = None, wrong: ArrayLike | None = None) -> None:
+    """Draw the hits of one event in the x-y plane, those of a track joined; `labels` (n,), None: the true tracks.
+
+    Hits with a negative label are grey crosses; those of `wrong` (n,) get a ring.
+    """
+    for radius in RADII:
+        ax.add_patch(Circle((0, 0), radius, fill=False, color=GREY, linewidth=0.5, alpha=0.5))
+    _tracks(ax, hits, labels, hits.x, hits.y)
+    _rings(ax, wrong, hits.x, hits.y)
+    ax.set(xlabel="x [mm]", ylabel="y [mm]", aspect="equal", xlim=(-1080, 1080), ylim=(-1080, 1080))
+
+
+def event_unrolled(ax: Axes, hits: Hits, labels: ArrayLike | None = None, wrong: ArrayLike | None = None) -> None:
+    """Draw the hits of one event as layer against azimuth, as `event_xy`; tracks reappear on the other side.
+
+    This is how the networks see an event.
+    """
+    phi = wrap(hits.phi)
+    _tracks(ax, hits, labels, phi, hits.layer, around=True)
+    _rings(ax, wrong, phi, hits.layer)
+    ax.set(xlabel="φ [rad]", ylabel="layer", xlim=(-np.pi, np.pi), ylim=(-0.5, LAYERS - 0.5))
+    ax.set_yticks(range(LAYERS))
+
+
+def picture(ax: Axes, image: ArrayLike, probability: ArrayLike | None = None, title: str = "") -> None:
+    """Draw a network's picture, (9, bins) of 0 and 1, over the probabilities that it gave, (9, bins); dark: likely."""
+    image = np.asarray(image)
+    if probability is not None:
+        shades = np.asarray(probability)
+        top = float(shades.max())
+        ax.imshow(shades, origin="lower", aspect="auto", cmap="Blues", vmin=0, vmax=top, interpolation="none")
+    layer, phi_bin = np.nonzero(image)
+    ax.plot(phi_bin, layer, "o", color=QCD, markersize=4, fillstyle="none")
+    ax.set(xlabel="φ bin", ylabel="layer", xlim=(-0.5, image.shape[1] - 0.5), ylim=(-0.5, LAYERS - 0.5))
+    ax.set_yticks(range(LAYERS))
+    ax.set_title(title, fontsize=FONT - 1)
+
+
+def points(
+    ax: Axes, x: ArrayLike, y: ArrayLike, error: ArrayLike, label: str, number: int = 0, dashed: bool = False
+) -> None:
+    """Draw measured values with their standard errors, joined by a line, in the colour of that number."""
+    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+    style = "--" if dashed else "-"
+    ax.errorbar(x, y, error, fmt=marker + style, color=colour, label=label, markersize=5, capsize=2, linewidth=1.5)
+
+
+def _tracks(
+    ax: Axes, hits: Hits, labels: ArrayLike | None, x: NDArray[np.float64], y: NDArray[np.float64], around: bool = False
+) -> None:
+    labels = hits.track if labels is None else np.asarray(labels)
+    none = labels < 0
+    ax.plot(x[none], y[none], "x", color=GREY, markersize=5)
+    for number, label in enumerate(np.unique(labels[~none])):
+        members = np.flatnonzero(labels == label)
+        members = members[np.argsort(hits.layer[members], kind="stable")]
+        colour = COLOURS[number % len(COLOURS)]
+        marker = MARKERS[number // len(COLOURS) % len(MARKERS)]
+        horizontal = (
+            x[members[0]] + np.cumsum(wrap(np.diff(x[members], prepend=x[members[0]]))) if around else x[members]
+        )
+        # A line that leaves on one side comes in on the other: drawn there once more.
+        for shift in (-2 * np.pi, 0, 2 * np.pi) if around else (0,):
+            ax.plot(horizontal + shift, y[members], "-", color=colour, linewidth=1, alpha=0.7)
+        ax.plot(x[members], y[members], marker, color=colour, markersize=5)
+
+
+def _rings(ax: Axes, wrong: ArrayLike | None, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    if wrong is not None:
+        wrong = np.asarray(wrong, dtype=bool)
+        ax.plot(x[wrong], y[wrong], "o", color="black", markersize=11, fillstyle="none", markeredgewidth=1.2)

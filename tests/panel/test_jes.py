@@ -1,0 +1,195 @@
+"""The live panel of M6 and its plots, without a browser."""
+
+import threading
+
+import ipywidgets as widgets
+import numpy as np
+import pytest
+
+from jetlab import catalog, jes, jets, metrics, panel, plots, training
+from jetlab.config import RunConfig
+from jetlab.errors import ArgumentError
+from jetlab.metrics import response
+from jetlab.panel import steering
+from jetlab.training import worker
+from tests.panel.panels import button, column, control, find, picture, table, text
+
+CONFIG = RunConfig(
+    inputs=("log_pt", "eta"), layers=1, nodes=8, loss="mae", batch_size=32, epochs=3, patience=0, learning_rate=1e-2
+)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    sample = catalog.load("jets")[:8000]
+    x, y = jes.jet_inputs(sample)[:, :2], jes.log_correction(sample)
+    x = jets.Scaling.fit(x).apply(x)
+    data = training.Data(x[:3000], y[:3000], None, x[3000:6000], y[3000:6000], None, regression=True)
+    return data, sample[3000:6000], (x[6000:], sample[6000:])
+
+
+@pytest.fixture
+def lab(parts):
+    data, sample, test = parts
+    shown = panel.JesPanel(data, sample, CONFIG, test)
+    yield shown
+    shown.stop()
+    if worker._running is not None:
+        worker._running.join(30)
+
+
+def test_training_draws_closure_and_keeps_the_run(lab):
+    empty = picture(lab)
+    lab.train(blocking=True)
+    (run,) = lab.runs
+    assert len(run.result.history["val_width"]) == 3
+    assert run.result.config.loss == "mae"
+    assert 0.03 < run.scores.resolution.value < 0.15
+    assert column(lab, "validation: largest |closure − 1|") == [str(run.scores.worst)]
+    assert column(lab, "validation: resolution") == [str(run.scores.resolution)]
+    assert column(lab, "test: resolution (looked at)") == [""]
+    assert picture(lab) != empty
+    assert picture(lab).startswith(b"\x89PNG")
+
+
+def test_test_jets_are_looked_at_once_on_purpose_and_marked(lab, parts):
+    lab.train(blocking=True)
+    button(lab, "Look at the test jets of run 1").click()
+    lab.look()
+    (run,) = lab.runs
+    x, sample = parts[2]
+    found = metrics.jes.judge(sample, jes.corrected(sample, run.result.predict(x)))
+    assert (run.test_scores.resolution, run.test_scores.worst) == (found.resolution, found.worst)
+    assert column(lab, "test: resolution (looked at)") == [f"{found.resolution} (look 1 of 1)"]
+    assert column(lab, "test: largest |closure − 1|") == [str(found.worst)]
+    assert "The test jets of run 1 were looked at before" in text(lab)
+
+
+def test_without_test_jets_there_is_nothing_to_look_at(parts):
+    lab = panel.JesPanel(*parts[:2], CONFIG)
+    lab.train(blocking=True)
+    assert find(lab, widgets.Button, "Look") == []
+    assert "validation: resolution" in table(lab)[0]
+    assert not [head for head in table(lab)[0] if "test" in head]
+    with pytest.raises(ArgumentError, match="no test jets to look at"):
+        lab.look()
+
+
+def test_ticked_runs_are_drawn_beside_and_numbers_stay_their_own(lab):
+    lab.train(blocking=True)
+    alone = picture(lab)
+    control(lab, "1: 8/1").value = True
+    assert picture(lab) != alone
+    button(lab, "Delete").click()
+    assert picture(lab) == alone
+    lab.train(blocking=True)
+    assert column(lab, "run") == ["2"]
+
+
+def test_the_picture_grows_epoch_by_epoch(lab, monkeypatch):
+    monkeypatch.setattr(steering, "MIN_SECONDS", 0)
+    monkeypatch.setattr(steering, "MAX_SHARE", 1e9)
+    drawn, show = [], lab._show
+
+    def noted(*args):
+        drawn.append((len(lab._widths), lab._scores.by_eta.closure))
+        show(*args)
+
+    monkeypatch.setattr(lab, "_show", noted)
+    lab.train(blocking=True)
+    assert [n for n, _ in drawn] == [1, 2, 3, 3]
+    assert not np.allclose(drawn[0][1], drawn[2][1], equal_nan=True)
+
+
+def test_a_second_run_begins_with_an_empty_curve_and_reset_clears_it(lab):
+    empty = lab._image.value
+    lab.train(blocking=True)
+    lab._controls.nodes.value = 4
+    lab.train(blocking=True)
+    assert [run.result.config.nodes for run in lab.runs] == [8, 4]
+    assert len(lab._widths) == 3
+    lab._steering.reset()
+    assert lab._widths == []
+    assert lab._image.value == empty
+
+
+def test_stop_ends_it_and_a_network_gone_astray_is_still_drawn(lab, monkeypatch):
+    monkeypatch.setattr(lab, "epoch_ended", lambda event: lab.stop())
+    lab.train(blocking=True)
+    assert lab.runs[0].result.reason == "stopped"
+    scores = lab._judge(np.full(len(lab._sample), np.inf, np.float32))
+    assert np.isfinite(scores.closure.value)
+
+
+def test_a_control_moved_while_nothing_trains_only_changes_the_configuration(lab):
+    lab._controls.layers.value = 2
+    assert lab.config.layers == 2
+    assert lab.runs == []
+
+
+def test_another_job_is_told_of(lab):
+    wait = threading.Event()
+    busy = worker.start(wait.wait, "Another job")
+    lab.train()
+    wait.set()
+    busy.join()
+    assert "Another job is still running" in lab._steering.status.value
+
+
+def test_targets_and_jets_must_be_as_many(parts):
+    with pytest.raises(ValueError, match="2999 jets for 3000"):
+        panel.JesPanel(parts[0], parts[1][1:], CONFIG)
+    x, sample = parts[2]
+    with pytest.raises(ValueError, match="1999 test jets for 2000 rows"):
+        panel.JesPanel(*parts[:2], CONFIG, (x, sample[1:]))
+
+
+def results():
+    rng = np.random.default_rng(1)
+    by = rng.uniform(0, 2, 2000)
+    return {
+        name: response.binned(rng.normal(mean, 0.07, 2000), by, metrics.jes.ETA_EDGES, replicas=5)
+        for name, mean in (("raw", 0.97), ("network", 1.0))
+    }
+
+
+def test_closure_is_drawn_where_it_is():
+    fig, shown = plots.figure(), results()
+    ax = fig.axes[0]
+    plots.jes.closure(ax, shown, "|η|")
+    raw, network = ax.containers
+    np.testing.assert_allclose(raw.lines[0].get_ydata(), shown["raw"].closure)
+    assert (raw.lines[0].get_xdata() < network.lines[0].get_xdata()).all()
+    assert (np.diff(metrics.jes.ETA_EDGES) / 2 > np.abs(raw.lines[0].get_xdata() - shown["raw"].centres)).all()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["within 1%", "raw", "network"]
+    assert ax.get_xlabel() == "|η|"
+    assert plots.png(fig).startswith(b"\x89PNG")
+
+
+def test_resolution_is_drawn_from_zero():
+    ax, shown = plots.figure().axes[0], results()
+    plots.jes.resolution(ax, shown, "|η|")
+    np.testing.assert_allclose(ax.containers[1].lines[0].get_ydata(), shown["network"].resolution)
+    assert ax.get_ylim()[0] == 0
+    assert ax.get_ylim()[1] > shown["raw"].resolution.max()
+
+
+def test_a_correction_is_drawn_as_median_and_band():
+    ax = plots.figure().axes[0]
+    by = np.repeat([0.5, 1.5, 9.0], 100)
+    plots.jes.correction(ax, by, np.where(by < 1, 1.0, 1.2), np.where(by < 1, 1.1, 1.1), (0, 1, 2, 3), "x")
+    true, network = ax.lines
+    np.testing.assert_allclose(true.get_ydata(), [1, 1.2, np.nan])
+    np.testing.assert_allclose(network.get_ydata(), [1.1, 1.1, np.nan])
+
+
+def test_the_overview_has_closure_above_resolution_and_eta_before_pt(parts):
+    sample = parts[1]
+    scores = {"raw": metrics.jes.judge(sample, sample["jet_ptraw_ak7"], minimum=50, replicas=5)}
+    axes = plots.figure(2, 2).axes
+    plots.jes.overview(axes, scores)
+    drawn = [ax.containers[0].lines[0].get_ydata() for ax in axes]
+    by_eta, by_pt = scores["raw"].by_eta, scores["raw"].by_pt
+    for ours, theirs in zip(drawn, (by_eta.closure, by_pt.closure, by_eta.resolution, by_pt.resolution), strict=True):
+        np.testing.assert_allclose(ours, theirs)
+    assert [ax.get_xlabel() for ax in axes] == ["|η|", "true pt [GeV]"] * 2
