@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from jetlab import backend, metrics, models, training
+from jetlab.backend import device
 from jetlab.config import RunConfig
 from jetlab.training import BatchEnd, Data, EpochEnd, Knobs, TrainBegin, TrainEnd, TrainingError, fitting, programs
 
@@ -298,8 +299,8 @@ def test_a_slice_takes_a_fraction_of_a_second(monkeypatch):
     training.run(config, Data(x, y, None, x[:9], y[:9], None), events.append)
     lengths = np.diff([0, *(event.batch for event in events if isinstance(event, BatchEnd))])
     assert lengths[:2].tolist() == [1, 1]
-    assert lengths[2:-1] * per_batch == pytest.approx(training.SLICE_SECONDS, abs=2 * per_batch)
-    assert 0 < lengths[-1] * per_batch <= training.SLICE_SECONDS
+    assert lengths[2:-1] * per_batch == pytest.approx(fitting.SLICE_SECONDS, abs=2 * per_batch)
+    assert 0 < lengths[-1] * per_batch <= fitting.SLICE_SECONDS
 
 
 def test_stop_before_the_first_epoch_ended_leaves_a_usable_model():
@@ -424,8 +425,8 @@ def test_bad_data_says_what_is_wrong(change, message):
 
 def test_device_names_the_cpu_or_gpu(trained):
     result, _ = trained
-    assert result.device == training.device()
-    assert training.device().startswith(("CPU, ", "GPU "))
+    assert result.device == device()
+    assert device().startswith(("CPU, ", "GPU "))
 
 
 def test_device_says_where_a_gpu_cannot_be_used(monkeypatch):
@@ -467,7 +468,7 @@ def test_device_sets_memory_growth_and_names_the_gpu(monkeypatch, in_use):
 def test_memory_growth_comes_before_any_operation():
     code = (
         "from jetlab import training\n"
-        "assert training.device().startswith(('CPU', 'GPU'))\n"
+        "assert device().startswith(('CPU', 'GPU'))\n"
         "from tensorflow.python.eager import context\n"
         "assert not context.context()._initialized\n"
     )
