@@ -88,7 +88,8 @@ import json, pathlib, random, sys
 import numpy as np
 from tests.test_backend_choice import CONFIG, data, watched
 from dataclasses import replace
-from jetlab import backend, checkpoint, models, training
+from jetlab import backend, models, training
+from jetlab.training import checkpoint
 assert backend.name() == "jax"
 found = {}
 """

@@ -45,7 +45,7 @@ def test_import_loads_nothing_but_the_standard_library() -> None:
 def test_submodules_load_when_asked_for() -> None:
     assert jetlab.io.schema.RADIUS == 0.7
     assert jetlab.config.RunConfig().layers == 3
-    assert {"config", "doctor", "io", "schema"} <= set(dir(jetlab))
+    assert {"config", "doctor", "io", "panel"} <= set(dir(jetlab))
     with pytest.raises(AttributeError, match="module 'jetlab' has no attribute 'confg'"):
         _ = jetlab.confg
 

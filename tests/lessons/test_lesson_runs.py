@@ -57,7 +57,7 @@ def test_a_wrong_solution_fails(solution: str, tmp_path: Path) -> None:
 
 def test_a_solution_is_no_progress(tmp_path: Path) -> None:
     solution = "from jetlab import check\ncheck.exercise('P2.02', 0.25)"
-    after = "from jetlab import solved\nassert solved.read() == (set(), '')"
+    after = "from jetlab.check import solved\nassert solved.read() == (set(), '')"
     assert "3 passed" in run(tmp_path, solution, after)
 
 

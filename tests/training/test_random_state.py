@@ -14,7 +14,8 @@ import sys
 import keras
 import numpy as np
 
-from jetlab import models, session, tracking, training
+from jetlab import models, tracking, training
+from jetlab.training import session
 from jetlab.config import RunConfig
 from jetlab.tracking import lstm2017, residual
 
