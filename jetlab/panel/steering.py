@@ -14,6 +14,7 @@ import ipywidgets as widgets
 import psutil
 
 from jetlab import training
+from jetlab.backend import device
 from jetlab.config import RunConfig
 from jetlab.errors import JetlabError, memory_full
 from jetlab.training import checkpoint, session, worker
@@ -201,8 +202,8 @@ class Steering:
 
     def _show_speed(self, jets_per_second: float, left: str = "") -> None:
         memory = psutil.Process().memory_info().rss / 1e9
-        device = html.escape(training.device())
-        self._speed.value = f"{left}{jets_per_second:,.0f} jets/s · {device} · {memory:.1f} GB"
+        where = html.escape(device())
+        self._speed.value = f"{left}{jets_per_second:,.0f} jets/s · {where} · {memory:.1f} GB"
 
     def _on_end(self, end: training.Result | Exception) -> None:
         follows = self._session.follows

@@ -17,7 +17,8 @@ from jetlab.config import RunConfig
 from jetlab.errors import ArgumentError
 from jetlab.training import fitting, worker
 from jetlab.training.checkpoint import Checkpoint
-from jetlab.training.data import shape
+from jetlab.training.data import Data, shape
+from jetlab.training.events import BatchEnd, EpochEnd, Event
 
 IDLE, RUNNING, PAUSED = "idle", "running", "paused"
 STEPS = ("batch", "epoch")
@@ -49,8 +50,8 @@ class Session:
 
     def __init__(
         self,
-        prepare: Callable[[RunConfig], fitting.Data],
-        on_event: Callable[[fitting.Event, Any], None],
+        prepare: Callable[[RunConfig], Data],
+        on_event: Callable[[Event, Any], None],
         on_end: Callable[[fitting.Result | Exception], None],
         on_state: Callable[[str], None] = lambda state: None,
         keep: Path | None = None,
@@ -255,10 +256,10 @@ class Session:
         with seeded(config.seed):
             model = models.build(config, shape(data.x_train))
 
-        def on_event(event: fitting.Event) -> None:
+        def on_event(event: Event) -> None:
             self._tell(self._on_event, event, model)
-            if isinstance(event, fitting.BatchEnd | fitting.EpochEnd):
-                self._after("batch" if isinstance(event, fitting.BatchEnd) else "epoch")
+            if isinstance(event, BatchEnd | EpochEnd):
+                self._after("batch" if isinstance(event, BatchEnd) else "epoch")
 
         return fitting.fit(model, config, data, on_event, self._stop, knobs, self._keep, order.kept)
 
