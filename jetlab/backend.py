@@ -40,12 +40,14 @@ def load_keras() -> ModuleType:
             for line in chatter:
                 if not any(known in line for known in _IMPORT_CHATTER):
                     os.write(2, line)
-    return keras
+    loaded: ModuleType = keras
+    return loaded
 
 
 def name() -> str:
     """Name of the backend that Keras runs on: "tensorflow" unless KERAS_BACKEND says "jax" or "torch"."""
-    return load_keras().backend.backend()
+    backend: str = load_keras().backend.backend()
+    return backend
 
 
 @contextlib.contextmanager

@@ -230,7 +230,7 @@ def names() -> tuple[str, ...]:
 
 def describe() -> str:
     """Return a plain text table of all data sets: name, what, size, licence, DOI and where."""
-    head = ("name", "size", "licence", "DOI", "where", "what")
+    head: tuple[str, ...] = ("name", "size", "licence", "DOI", "where", "what")
     rows = [head, *((name, e.size, e.licence, e.doi or "-", _where(name), e.what) for name, e in ENTRIES.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
     rows.insert(1, tuple("-" * width for width in (*widths, 4)))

@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None or error.strerror is None:
             raise
-        advice = _ADVICE.get(error.errno, "check the name, the folder and the disk")
+        advice = _ADVICE.get(error.errno or 0, "check the name, the folder and the disk")
         return _failed(f"{error.filename}: {error.strerror}; {advice}.")
 
 

@@ -169,7 +169,7 @@ class RunConfig:
         if self.schedule == "cosine":
             return rate * (1 + math.cos(math.pi * done)) / 2
         if self.schedule == "step":
-            return rate / 10 ** ((done >= 0.5) + (done >= 0.75))
+            return rate / 10.0 ** ((done >= 0.5) + (done >= 0.75))
         return rate
 
     def _checked_widths(self) -> tuple[int, ...]:
@@ -242,7 +242,7 @@ def _columns(value: Any) -> tuple[str, ...]:
 
 
 def _integer(name: str, value: Any, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not low <= int(value) <= high:
         raise ConfigError(f"{name} is {value!r}; allowed is a whole number from {low} to {high}.")
     return int(value)
 

@@ -4,6 +4,8 @@ The order matters: centre, rotate, flip, zoom, crop, pixelate, normalise, one af
 rotation, or a centre not weighted by pt, spoils what the steps are for (arXiv:1511.05190, 1612.01551).
 """
 
+from typing import Any
+
 import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +68,7 @@ def flip(candidates: ak.Array) -> ak.Array:
     return _moved(candidates, x, y)
 
 
-def zoom(candidates: ak.Array, pt: NDArray, reference: float = 300.0) -> ak.Array:
+def zoom(candidates: ak.Array, pt: NDArray[Any], reference: float = 300.0) -> ak.Array:
     """Stretch each jet by its pt (n_jets,) [GeV] over a reference pt, which is then the scale of the image.
 
     The prongs of a decay of mass m stand about 2 m / pt apart, so zoomed they stand 2 m / reference apart whatever the
@@ -135,7 +137,7 @@ def _flat(candidates: ak.Array) -> tuple[NDArray[np.int64], list[NDArray[np.floa
     return ak.to_numpy(ak.num(candidates)), [ak.to_numpy(flat[name]) for name in ("pt", "x", "y")]
 
 
-def _moved(candidates: ak.Array, x: NDArray, y: NDArray) -> ak.Array:
+def _moved(candidates: ak.Array, x: NDArray[Any], y: NDArray[Any]) -> ak.Array:
     flat = ak.flatten(candidates)
     return ak.unflatten(ak.zip({"pt": flat["pt"], "x": x, "y": y, "class": flat["class"]}), ak.num(candidates))
 
@@ -144,23 +146,27 @@ def _owner(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.repeat(np.arange(len(counts)), counts)
 
 
-def _sum(values: NDArray, of_jet: NDArray[np.int64], n_jets: int) -> NDArray[np.float64]:
-    return np.bincount(of_jet, values, minlength=n_jets)
+def _sum(values: NDArray[Any], of_jet: NDArray[np.int64], n_jets: int) -> NDArray[np.float64]:
+    # NumPy's types take these sums for whole numbers.
+    sums: NDArray[Any] = np.bincount(of_jet, values, minlength=n_jets)
+    return sums
 
 
-def _class(id_class: NDArray, charge: NDArray) -> NDArray[np.int64]:
+def _class(id_class: NDArray[Any], charge: NDArray[Any]) -> NDArray[np.int64]:
     """Position in CLASSES of `jets.id_class`; ids of no known class count as hadrons, by their charge."""
     known = np.array([0, 0, 1, 2, 3, 3, 0])[id_class]
     return np.where((id_class > len(jets.CLASSES)) & (charge == 0), 1, known)
 
 
-def _principal_angle(pt: NDArray, x: NDArray, y: NDArray, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _principal_angle(
+    pt: NDArray[Any], x: NDArray[Any], y: NDArray[Any], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
     of_jet, n = _owner(counts), len(counts)
     xx, yy, xy = (_sum(pt * a * b, of_jet, n) for a, b in ((x, x), (y, y), (x, y)))
     return np.where(xx + yy > 0, np.arctan2(2 * xy, xx - yy) / 2, np.pi / 2)
 
 
-def _subjet_angle(pt: NDArray, x: NDArray, y: NDArray, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _subjet_angle(pt: NDArray[Any], x: NDArray[Any], y: NDArray[Any], counts: NDArray[np.int64]) -> NDArray[np.float64]:
     of_jet, n = _owner(counts), len(counts)
     first_x, first_y, rest = _subjet(pt, x, y, of_jet, n)
     second_x, second_y, _ = _subjet(np.where(rest, pt, 0), x, y, of_jet, n)
@@ -170,7 +176,7 @@ def _subjet_angle(pt: NDArray, x: NDArray, y: NDArray, counts: NDArray[np.int64]
 
 
 def _subjet(
-    pt: NDArray, x: NDArray, y: NDArray, of_jet: NDArray[np.int64], n_jets: int
+    pt: NDArray[Any], x: NDArray[Any], y: NDArray[Any], of_jet: NDArray[np.int64], n_jets: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
     """Centre of what lies around the hardest candidate, and which candidates with pt lie elsewhere."""
     hardest = np.lexsort((-pt, of_jet))[np.searchsorted(of_jet, np.arange(n_jets))]

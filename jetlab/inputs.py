@@ -34,12 +34,13 @@ class Prepared:
 
     def columns(self, positions: Sequence[int]) -> "Prepared":
         """The same jets with these columns only, of inputs that are a row of numbers."""
-        data = dataclasses.replace(
-            self.data,
-            x_train=self.data.x_train[:, positions],
-            x_validation=self.data.x_validation[:, positions],
-        )
-        return dataclasses.replace(self, data=data, x_test=self.x_test[:, positions])
+
+        def picked(x: Any) -> Any:
+            return x[:, positions]
+
+        x_train, x_validation = picked(self.data.x_train), picked(self.data.x_validation)
+        data = dataclasses.replace(self.data, x_train=x_train, x_validation=x_validation)
+        return dataclasses.replace(self, data=data, x_test=picked(self.x_test))
 
 
 def prepare(
@@ -102,13 +103,13 @@ def remembering(
     return made
 
 
-def _columns(samples: list[JetSample], config: RunConfig) -> list[Inputs]:
+def _columns(samples: list[JetSample], config: RunConfig) -> Sequence[Inputs]:
     values = [np.stack([sample[name] for name in config.inputs], axis=1) for sample in samples]
     scaling = jets.Scaling.fit(values[0])
     return [scaling.apply(each) for each in values]
 
 
-def _images(samples: list[JetSample], config: RunConfig) -> list[Inputs]:
+def _images(samples: list[JetSample], config: RunConfig) -> Sequence[Inputs]:
     """Roots of images that sum to one over all candidates, each channel in units of its pixels' spread."""
     made = [_image(sample, config) for sample in samples]
     width = made[0].std(axis=(0, 1, 2)) + 1e-12
@@ -122,13 +123,14 @@ def _image(sample: JetSample, config: RunConfig) -> NDArray[np.float32]:
     candidates = images.zoom(images.flip(images.rotate(images.centre(sample))), sample["jet_pt_ak7"])
     classes = config.inputs != ("all",)
     image = images.normalise(images.pixelate(candidates, config.image_size, classes=classes))
-    if not classes:
-        return np.sqrt(image)
-    channels = [image.sum(axis=-1) if name == "all" else image[..., CHANNELS.index(name) - 1] for name in config.inputs]
-    return np.sqrt(np.stack(channels, axis=-1))
+    if classes:
+        numbers = [CHANNELS.index(name) - 1 for name in config.inputs]
+        image = np.stack([image.sum(axis=-1) if i < 0 else image[..., i] for i in numbers], axis=-1)
+    roots: NDArray[np.float32] = np.sqrt(image)
+    return roots
 
 
-def _sequences(samples: list[JetSample], config: RunConfig) -> list[Inputs]:
+def _sequences(samples: list[JetSample], config: RunConfig) -> Sequence[Inputs]:
     """Sequences scaled where there is a constituent, zero elsewhere; classes apart, or as one more number each.
 
     For networks with a memory they are turned round: what comes last, the hardest, is remembered best.
@@ -137,7 +139,7 @@ def _sequences(samples: list[JetSample], config: RunConfig) -> list[Inputs]:
     padded = [_padded(sample, config, number) for number, sample in enumerate(samples)]
     numbers = [name for name in config.inputs if name != "id_class"]
     classes = "id_class" in config.inputs
-    values = [np.stack([columns[name] for name in numbers], axis=-1) for columns, _ in padded if numbers]
+    values: list[Any] = [np.stack([columns[name] for name in numbers], axis=-1) for columns, _ in padded if numbers]
     scaling = jets.Scaling.fit(values[0], padded[0][1]) if numbers else None
     result: list[Inputs] = []
     for (columns, mask), each in zip(padded, values or [None] * len(padded), strict=True):

@@ -84,4 +84,5 @@ def candidate_inputs(sample: JetSample, length: int = 70) -> NDArray[np.float32]
 
 
 def _column(sample: JetSample, name: str) -> Floats:
-    return sample[name].astype(np.float64)
+    values: Floats = sample[name].astype(np.float64)
+    return values

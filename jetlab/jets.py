@@ -188,7 +188,7 @@ class Scaling:
 
     def apply(self, x: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
         """Return (x - mean) / width in float32, in the shape of x; zero where `mask` is False."""
-        scaled = ((x - self.mean) / self.width).astype(np.float32)
+        scaled: np.ndarray = ((x - self.mean) / self.width).astype(np.float32)
         return scaled if mask is None else scaled * mask[..., np.newaxis]
 
 
@@ -239,7 +239,8 @@ def reweight(
         )
     ratio = np.divide(w_total, qcd_total, out=np.zeros(n_bins), where=shared)
     weight = weight * (inside & shared[number]) * np.where(is_w, 1.0, ratio[number])
-    return weight / weight[train].mean()
+    scaled: np.ndarray = weight / weight[train].mean()
+    return scaled
 
 
 def _bin(values: np.ndarray, edges: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:

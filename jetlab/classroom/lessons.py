@@ -9,7 +9,7 @@ from IPython.display import Markdown
 
 def show(folder: Path | str = ".") -> Markdown:
     """Table of the lessons in `folder` and below, with links that JupyterLab opens."""
-    return Markdown(table(Path(folder)))
+    return Markdown(table(Path(folder)))  # type: ignore[no-untyped-call]  # IPython has no types here
 
 
 def table(folder: Path) -> str:

@@ -56,7 +56,8 @@ def _copy(lesson: Path, solutions: bool) -> str:
 
 
 def _tags(cell: dict[str, Any]) -> list[str]:
-    return cell["metadata"].get("tags", [])
+    tags: list[str] = cell["metadata"].get("tags", [])
+    return tags
 
 
 def _clean(cell: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What every reader and writer must make sure of, said once: files, columns, whole jets, all-or-nothing writing."""
 
 import functools
+import itertools
 import json
 import os
 import tempfile
@@ -8,7 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import awkward as ak
 import numpy as np
@@ -21,7 +22,8 @@ IJET = schema.CANDIDATE["ak7pfcand_ijet"]
 COLUMNS = {**schema.TUPLE, **schema.TRACK, "ijet": IJET}
 NOT_STORED = ("units", "schema_version")
 
-Read = TypeVar("Read", bound=Callable[..., Any])
+Arguments = ParamSpec("Arguments")
+Read = TypeVar("Read")
 
 
 def existing(path: str | os.PathLike[str]) -> Path:
@@ -61,15 +63,16 @@ def _raised_by_jetlab(error: Exception) -> bool:
     return str(frame.f_globals.get("__name__")).startswith("jetlab.")
 
 
-def within_memory(read: Read) -> Read:
+def within_memory(read: Callable[Arguments, Read]) -> Callable[Arguments, Read]:
     """Make a reader of one file or several say which of them do not fit into the memory, and what to do."""
 
     @functools.wraps(read)
-    def guarded(*path: Any, **named: Any) -> Any:
+    def guarded(*path: Arguments.args, **named: Arguments.kwargs) -> Read:
         try:
             return read(*path, **named)
         except MemoryError as error:
-            (files,) = (*path, *named.values())
+            files: Any
+            (files,) = itertools.chain(path, named.values())
             names = files if isinstance(files, str | os.PathLike) else ", ".join(map(str, files))
             raise memory_full(error, f"take fewer jets, events or columns than {names} holds") from error
 

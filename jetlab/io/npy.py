@@ -38,10 +38,10 @@ def read_npy(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -
         raise DataError(f"{', '.join(sorted(twice))} is named twice, its candidates would count double: name it once.")
     tables = [_open(file) for file in files]
     where = ", ".join(map(str, files))
-    names = tables[0].dtype.names
-    for file, table in zip(files, tables, strict=True):
-        checks.require(table.dtype.names, schema.REQUIRED, str(file))
-        if table.dtype.names != names:
+    names = [table.dtype.names or () for table in tables]
+    for file, own in zip(files, names, strict=True):
+        checks.require(own, schema.REQUIRED, str(file))
+        if own != names[0]:
             raise DataError(
                 f"{file} has other columns than {files[0]}: read files of different productions separately."
             )
@@ -52,7 +52,7 @@ def read_npy(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -
                 for file, table in zip(files, tables, strict=True)
             ]
         )
-        for name in names
+        for name in names[0]
     }
     return _jets(columns, where, [file.name for file in files])
 
@@ -75,7 +75,8 @@ def _open(file: Path) -> np.ndarray:
             )
         if shape == (0,):
             raise DataError(f"{file} has no rows, so no jets: make it again, or leave it out.")
-        return np.load(file, mmap_mode="r", allow_pickle=False)
+        table: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False)
+        return table
 
 
 def _jets(columns: dict[str, np.ndarray], where: str, names: list[str]) -> JetSample:

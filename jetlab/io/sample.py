@@ -133,7 +133,8 @@ def group(keys: Sequence[np.ndarray]) -> np.ndarray:
     rank[first_seen] = np.arange(len(first_seen))
     dense = np.empty(len(order), np.int64)
     dense[order] = rank[np.cumsum(new) - 1]
-    return dense[runs]
+    found: np.ndarray = dense[runs]
+    return found
 
 
 def run_starts(keys: Sequence[np.ndarray]) -> np.ndarray:
@@ -159,4 +160,5 @@ def look_up(rows: Sequence[np.ndarray], targets: Sequence[np.ndarray]) -> np.nda
     number = group([np.concatenate([target, row[starts]]) for target, row in zip(targets, rows, strict=True)])
     known = np.full(number.max(initial=-1) + 1, -1)
     known[number[:n_targets][::-1]] = np.arange(n_targets)[::-1]
-    return known[number[n_targets:]][np.cumsum(starts) - 1]
+    found: np.ndarray = known[number[n_targets:]][np.cumsum(starts) - 1]
+    return found

@@ -101,7 +101,8 @@ def cut(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None, efficie
         raise ComparisonError(f"efficiency is {efficiency}; a cut accepts a fraction above 0, at most 1.")
     curve = tagging.roc(y, score, weight)
     reached = np.searchsorted(curve.signal_efficiency, efficiency - 1e-12)
-    return np.asarray(score) >= curve.threshold[reached]
+    passes: NDArray[np.bool_] = np.asarray(score) >= curve.threshold[reached]
+    return passes
 
 
 def correlation(scores: Mapping[str, ArrayLike], weight: ArrayLike | None = None) -> Floats:
@@ -122,7 +123,8 @@ def correlation(scores: Mapping[str, ArrayLike], weight: ArrayLike | None = None
     centred = ranks - np.average(ranks, axis=1, weights=weight)[:, np.newaxis]
     covariance = centred * weight @ centred.T
     width = np.sqrt(np.diag(covariance))
-    return covariance / np.outer(width, width)
+    found: Floats = covariance / np.outer(width, width)
+    return found
 
 
 def efficiency(

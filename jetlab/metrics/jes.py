@@ -34,7 +34,8 @@ class Scores(NamedTuple):
 def fiducial(sample: JetSample) -> NDArray[np.bool_]:
     """Whether a jet's gen pt lies in the range of PT_EDGES, bool (n_jets,)."""
     gen_pt = sample["genjet_pt_ak7"]
-    return (gen_pt >= PT_EDGES[0]) & (gen_pt < PT_EDGES[-1])
+    inside: NDArray[np.bool_] = (gen_pt >= PT_EDGES[0]) & (gen_pt < PT_EDGES[-1])
+    return inside
 
 
 def judge(sample: JetSample, pt: ArrayLike, minimum: int = ENOUGH, replicas: int = 200) -> Scores:

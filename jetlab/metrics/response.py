@@ -7,8 +7,8 @@ deviations, for responses have tails that are not Gaussian.
 """
 
 import itertools
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,7 +62,8 @@ def response(estimate: ArrayLike, truth: ArrayLike) -> Floats:
         raise MetricError("True pt must be above zero; leave out jets without a generator jet.")
     if bad := int(np.sum(~np.isfinite(estimate))):
         raise MetricError(f"Estimates are not finite for {bad} of {len(estimate)} jets; look at the training.")
-    return estimate / truth
+    ratio: Floats = estimate / truth
+    return ratio
 
 
 def closure(values: ArrayLike, weight: ArrayLike | None = None, replicas: int = 200, seed: int = 0) -> Estimate:
@@ -108,7 +109,7 @@ def gain(values: ArrayLike, reference: ArrayLike, replicas: int = 200, seed: int
 def binned(
     values: ArrayLike,
     by: ArrayLike,
-    edges: Sequence[float],
+    edges: ArrayLike,
     weight: ArrayLike | None = None,
     minimum: int = MINIMUM,
     replicas: int = 200,
@@ -160,7 +161,8 @@ class _Ordered:
         there = weight > 0
         weight = weight[there]
         reached = np.cumsum(weight)
-        return np.interp(np.array(QUANTILES) * reached[-1], reached - weight / 2, self.values[there])
+        found: Floats = np.interp(np.array(QUANTILES) * reached[-1], reached - weight / 2, self.values[there])
+        return found
 
 
 def _checked(values: ArrayLike, weight: ArrayLike | None) -> tuple[Floats, Floats]:
@@ -187,13 +189,12 @@ def _estimate(
     return Estimate(float(figure(*ordered.quantiles())), float(error))
 
 
-def _spread(
-    figure: Callable[[NDArray[np.integer]], float | Floats], n: int, replicas: int, seed: int
-) -> float | Floats:
+def _spread(figure: Callable[[NDArray[np.integer]], float | Floats], n: int, replicas: int, seed: int) -> Any:
+    """Standard deviation of what `figure` gives, a number or an array, over bootstrap samples."""
     if replicas < 2:
         raise MetricError(f"replicas is {replicas}; a bootstrap uncertainty needs at least 2, better 200.")
     rng = np.random.default_rng(seed)
-    return np.std([figure(_times(rng, n)) for _ in range(replicas)], axis=0, ddof=1)
+    return np.std(np.array([figure(_times(rng, n)) for _ in range(replicas)]), axis=0, ddof=1)
 
 
 def _times(rng: np.random.Generator, n: int) -> NDArray[np.integer]:

@@ -221,7 +221,7 @@ def _checked(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None) -> tuple[
 def _wanted(signal_efficiency: ArrayLike) -> Floats:
     wanted = np.asarray(signal_efficiency, dtype=np.float64)
     if not ((wanted > 0) & (wanted <= 1)).all():
-        raise MetricError(f"signal_efficiency is {signal_efficiency}; allowed are numbers above 0, at most 1.")
+        raise MetricError(f"signal_efficiency is {signal_efficiency!s}; allowed are numbers above 0, at most 1.")
     return wanted
 
 

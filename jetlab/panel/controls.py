@@ -215,7 +215,8 @@ class Controls:
             options=list(self._presets), description="preset", tooltip="Start from one of these settings", style=STYLE
         )
         self._preset.observe(lambda change: self._choose(change["new"]), "value")
-        self._quiet, self._actions = False, []
+        self._quiet = False
+        self._actions: list[Callable[[], None]] = []
         for each in (*self._fields.values(), *self._ticks, self._widths, *self._layer_nodes):
             each.observe(lambda _: self._changed(), "value")
         self.widget = self._laid_out()
@@ -339,7 +340,8 @@ class Controls:
         ]
 
     def _cut(self, config: RunConfig) -> RunConfig:
-        return dataclasses.replace(config, **{name: self._most[name] for name, _, _ in self._above(config)})
+        most: dict[str, Any] = {name: self._most[name] for name, _, _ in self._above(config)}
+        return dataclasses.replace(config, **most)
 
     def _possible(self, presets: Mapping[str, Mapping[str, Any]] | None) -> dict[str, tuple[RunConfig, str]]:
         """Name -> configuration of a preset, and what was cut from it, in words."""

@@ -19,7 +19,7 @@ from jetlab.errors import ArgumentError
 from jetlab.io.sample import JetSample
 from jetlab.metrics.jes import Scores, judge
 from jetlab.panel.controls import Controls
-from jetlab.panel.runs import RunsView
+from jetlab.panel.runs import RunsView, differing
 from jetlab.panel.steering import Steering
 from jetlab.training.data import Inputs
 
@@ -160,6 +160,7 @@ class JesPanel:
         return _judge(self._sample, log_factor, REPLICAS)
 
     def _measure(self, run: Run) -> None:
+        assert self._test is not None  # else there is no button for this
         x, sample = self._test
         run.test_scores = _judge(sample, run.result.predict(x))
 
@@ -172,7 +173,7 @@ class JesPanel:
         columns = {
             "run": [str(run.number) for run in runs],
             "nodes/\N{ZERO WIDTH SPACE}layers": [run.label for run in runs],
-            "differs in": runs.differing(results),
+            "differs in": differing(results),
             "best epoch": [str(result.best_epoch) for result in results],
             "validation: largest |closure − 1|": [str(run.scores.worst) for run in runs],
             "validation: resolution": [str(run.scores.resolution) for run in runs],

@@ -348,6 +348,7 @@ class RunsView:
             self._say(f"The {self._part} of run {run.number} were looked at before; see the table.")
             return
         self._say(f"Looking at the {self._part} of run {run.number} ...")
+        assert self._measure is not None  # `look` has seen to it
         try:
             self._measure(run)
         except JetlabError as error:

@@ -226,8 +226,8 @@ class Tools:
                 "the disk."
             ) from error
         shapes = [tuple(each.shape[1:]) for each in model.inputs]
-        x = tuple(np.ones((1, *shape), np.float32) for shape in shapes)
-        x = x if len(x) > 1 else x[0]
+        ones = tuple(np.ones((1, *shape), np.float32) for shape in shapes)
+        x: training.Inputs = ones if len(ones) > 1 else ones[0]
         if not np.allclose(training.predict(again, x), training.predict(model, x), atol=1e-6):
             raise ArgumentError(f"{path} does not give back the model; save it under another name.")
         self._say(f"Saved {path} ({size / 1e3:.0f} kB). keras.saving.load_model({str(path)!r}) loads it.")

@@ -43,7 +43,8 @@ class Sliders:
         play: str | None = None,
         **controls: tuple[Any, ...],
     ) -> None:
-        self._draw, self._size = draw, {"ncols": ncols, "width": width, "height": height}
+        self._draw = draw
+        self._size: dict[str, Any] = {"ncols": ncols, "width": width, "height": height}
         self.sliders = {name: _slider(name, control) for name, control in controls.items()}
         self._message = widgets.HTML()
         self._image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))

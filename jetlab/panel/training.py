@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from jetlab import inputs, metrics, models, training
 from jetlab.config import ConfigError, RunConfig
 from jetlab.io.sample import JetSample
+from jetlab.metrics import Estimate
 from jetlab.models import Shape
 from jetlab.panel import runs, views
 from jetlab.panel.controls import STYLE, Controls
@@ -44,10 +45,10 @@ class Run:
     number: int
     result: training.Result
     score: NDArray[np.float32]
-    metrics: Mapping[str, metrics.Estimate]
+    metrics: Mapping[str, Estimate]
     look: int = 0
     test_score: NDArray[np.float32] | None = None
-    test_metrics: Mapping[str, metrics.Estimate] = field(default_factory=dict)
+    test_metrics: Mapping[str, Estimate] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -125,8 +126,10 @@ class TrainingPanel:
         self._numbers = itertools.count(1)
         data = first.data
         self._controls = Controls(config, len(data.y_train), **options)
-        self._known = views.Known(config, training.shape(data.x_train), data.y_validation, data.w_validation)
-        self._known.yardsticks = views.yardsticks(yardsticks or {}, data.y_validation, data.w_validation)
+        y, weight = data.y_validation, data.w_validation
+        assert weight is not None  # Data fills in ones
+        self._known = views.Known(config, training.shape(data.x_train), y, weight)
+        self._known.yardsticks = views.yardsticks(yardsticks or {}, y, weight)
         self._steering = Steering(self, lambda: self.config, self._data, keep)
         self._views = [_chooser(label, value) for label, value in (("left", "loss"), ("right", "ROC"))]
         self._image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))

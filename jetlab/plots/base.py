@@ -58,7 +58,7 @@ def figure(ncols: int = 1, nrows: int = 1, width: float = 6.4, height: float = 4
     for ax in result.axes:
         ax.tick_params(labelsize=FONT - 1)
         for text in (ax.xaxis.label, ax.yaxis.label, ax.title):
-            text.set_size(FONT)
+            text.set_fontsize(FONT)
     return result
 
 
@@ -204,7 +204,7 @@ def eta_phi(
     the jet's radius.
     """
     eta, phi, pt, kind = (np.asarray(values) for values in (eta, phi, pt, np.abs(pdg_id)))
-    phi = jet_phi + wrap(phi - jet_phi)
+    azimuth = jet_phi + wrap(phi - jet_phi)
     handles = []
     for code, (name, colour, marker) in {**CLASSES, 0: ("other", GREY, "X")}.items():
         chosen = kind == code if code else ~np.isin(kind, list(CLASSES))
@@ -212,7 +212,7 @@ def eta_phi(
             continue
         ax.scatter(
             eta[chosen],
-            phi[chosen],
+            azimuth[chosen],
             s=8 * pt[chosen],
             color=colour,
             marker=marker,

@@ -1,6 +1,7 @@
 """Plots that set taggers side by side, each on an Axes it is given, without pyplot, as in `jetlab.plots`."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -25,8 +26,9 @@ def rocs(
         colour = COLOURS[number % len(COLOURS)]
         base.roc(ax, y, score, weight, name, colour, replicas=100 if name in bands else 0)
         curve = next(line for line in ax.lines if str(line.get_label()).startswith(f"{name} (AUC"))
-        curve.set_linestyle(STYLES[number // len(COLOURS) % len(STYLES)])
-    ax.legend(handles=ax.get_legend().legend_handles, fontsize=FONT - 3, frameon=False)
+        curve.set(linestyle=STYLES[number // len(COLOURS) % len(STYLES)])
+    if legend := ax.get_legend():
+        ax.legend(handles=legend.legend_handles, fontsize=FONT - 3, frameon=False)
 
 
 def differences(ax: Axes, found: Mapping[str, Estimate], xlabel: str = "change of the AUC") -> None:
@@ -109,7 +111,7 @@ def efficiency(
     for number, (name, chosen) in enumerate(passes.items()):
         fraction, error = comparison.efficiency(values, chosen, weight, edges)
         shift = (number - (len(passes) - 1) / 2) * 0.08 * width
-        style = {"fmt": MARKERS[number % len(MARKERS)], "color": COLOURS[number % len(COLOURS)]}
+        style: dict[str, Any] = {"fmt": MARKERS[number % len(MARKERS)], "color": COLOURS[number % len(COLOURS)]}
         ax.errorbar(centre + shift, fraction, error, label=name, markersize=5, capsize=2, **style)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(edges[0], edges[-1]))
     ax.grid(alpha=0.3)
@@ -121,7 +123,7 @@ def calibration(ax: Axes, y: ArrayLike, scores: Mapping[str, ArrayLike], weight:
     ax.plot((0, 1), (0, 1), color=GREY, linestyle=":", linewidth=2, label="probability")
     for number, (name, score) in enumerate(scores.items()):
         mean, fraction, error = comparison.calibration(y, score, weight)
-        style = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
         ax.errorbar(mean, fraction, error, label=name, markersize=5, linewidth=1.2, capsize=2, **style)
     ax.set(xlabel="mean score of the bin", ylabel="fraction of W in the bin", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     ax.grid(alpha=0.3)

@@ -4,11 +4,13 @@ Images are arrays (rows, columns), the row of lowest y first, as `jetlab.images`
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import awkward as ak
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize, SymLogNorm
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
@@ -126,12 +128,12 @@ def _sheet(pictures: NDArray[np.float64], columns: int) -> tuple[NDArray[np.floa
     return sheet, corners
 
 
-def _extent(width: float) -> dict[str, object]:
+def _extent(width: float) -> dict[str, Any]:
     edge = width / 2
     return {"origin": "lower", "extent": (-edge, edge, -edge, edge), "interpolation": "none"}
 
 
-def _bar(ax: Axes, shown: object, unit: str) -> None:
+def _bar(ax: Axes, shown: ScalarMappable, unit: str) -> None:
     bar = ax.figure.colorbar(shown, ax=ax, shrink=0.8)
     bar.ax.tick_params(labelsize=FONT - 3)
     bar.set_label(unit, size=FONT - 2)

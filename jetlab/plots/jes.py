@@ -50,9 +50,7 @@ def overview(axes: Sequence[Axes], scores: Mapping[str, Scores]) -> None:
         draw(ax, {name: getattr(each, by) for name, each in scores.items()}, xlabel)
 
 
-def correction(
-    ax: Axes, by: ArrayLike, true: ArrayLike, predicted: ArrayLike, edges: Sequence[float], xlabel: str
-) -> None:
+def correction(ax: Axes, by: ArrayLike, true: ArrayLike, predicted: ArrayLike, edges: ArrayLike, xlabel: str) -> None:
     """Draw a true correction (n,) and a network's (n,) against `by` (n,): median and central 68 % in each bin."""
     by, edges = np.asarray(by), np.asarray(edges)
     centres, number = (edges[1:] + edges[:-1]) / 2, np.digitize(by, edges) - 1

@@ -1,5 +1,7 @@
 """Pictures of hits and tracks for M7, drawn on an Axes each, without pyplot, as in `jetlab.plots`."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
@@ -61,7 +63,7 @@ def points(
 
 
 def _tracks(
-    ax: Axes, hits: Hits, labels: ArrayLike | None, x: NDArray[np.float64], y: NDArray[np.float64], around: bool = False
+    ax: Axes, hits: Hits, labels: ArrayLike | None, x: NDArray[np.float64], y: NDArray[Any], around: bool = False
 ) -> None:
     labels = hits.track if labels is None else np.asarray(labels)
     none = labels < 0
@@ -80,7 +82,7 @@ def _tracks(
         ax.plot(x[members], y[members], marker, color=colour, markersize=5)
 
 
-def _rings(ax: Axes, wrong: ArrayLike | None, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+def _rings(ax: Axes, wrong: ArrayLike | None, x: NDArray[np.float64], y: NDArray[Any]) -> None:
     if wrong is not None:
         wrong = np.asarray(wrong, dtype=bool)
         ax.plot(x[wrong], y[wrong], "o", color="black", markersize=11, fillstyle="none", markeredgewidth=1.2)

@@ -10,7 +10,6 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-from numpy.typing import NDArray
 
 from jetlab.angles import wrap
 from jetlab.io.checks import atomic
@@ -19,12 +18,14 @@ from jetlab.simulation.generator import (
     MINIMUM_BIAS,
     QCD,
     SIGNAL,
+    Array,
     Collisions,
     Generator,
     Particles,
     Process,
     concatenate,
 )
+from jetlab.simulation.parameters import CMS
 
 MEAN_PILE_UP = 9.0  # CMS 2011
 CALIBRATION_MIN_PT = 90.0  # GeV, raw: jets that the energy correction is derived from
@@ -81,7 +82,7 @@ def minimum_bias_pool(n_events: int, seed: int) -> Particles:
     """Visible particles of minimum-bias collisions, sorted by event."""
     (collisions,) = Generator(MINIMUM_BIAS, seed).batches(n_events, size=n_events)
     particles = collisions.particles
-    return particles.take(np.abs(particles.eta) < detector.CMS.max_eta)
+    return particles.take(np.abs(particles.eta) < CMS.max_eta)
 
 
 TABLES = ("calibration", "jets", "candidates", "tracks")
@@ -95,10 +96,10 @@ class Chunk:
     theirs, `jet` counts into `jets`. tracks: those near a kept jet. `event` counts within the chunk.
     """
 
-    calibration: dict[str, NDArray]
-    jets: dict[str, NDArray]
-    candidates: dict[str, NDArray]
-    tracks: dict[str, NDArray]
+    calibration: dict[str, Array]
+    jets: dict[str, Array]
+    candidates: dict[str, Array]
+    tracks: dict[str, Array]
     cross_section: float
     events: int
 
@@ -114,7 +115,7 @@ def simulate_chunk(process: Process, events: int, pool: Particles, seed: int) ->
     return _joined(parts, generator.cross_section, events)
 
 
-def _overlay(collisions: Collisions, pool: Particles, rng: np.random.Generator) -> tuple[Particles, NDArray]:
+def _overlay(collisions: Collisions, pool: Particles, rng: np.random.Generator) -> tuple[Particles, Array]:
     """The hard collisions with pile-up from the pool, each rotated in phi and mirrored in eta at random.
 
     Also returns each particle's vertex position along the beam relative to the hard collision, mm.
@@ -126,7 +127,7 @@ def _overlay(collisions: Collisions, pool: Particles, rng: np.random.Generator) 
     pool_events = pool.event[-1] + 1
     pick = rng.integers(0, pool_events, len(event))
     turn, mirror = rng.uniform(-np.pi, np.pi, len(event)), rng.choice([-1.0, 1.0], len(event))
-    beam = detector.CMS.beam_spot_z
+    beam = CMS.beam_spot_z
     z = rng.normal(0, beam, len(event)) - rng.normal(0, beam, n)[event]
 
     first = np.searchsorted(pool.event, np.arange(pool_events + 1))
@@ -182,7 +183,7 @@ def _reconstruct(collisions: Collisions, pool: Particles, wants_w: bool, rng: np
     )
 
 
-def _event_columns(candidates: detector.Candidates, collisions: Collisions, event: NDArray) -> dict[str, NDArray]:
+def _event_columns(candidates: detector.Candidates, collisions: Collisions, event: Array) -> dict[str, Array]:
     n = len(collisions)
     px = np.bincount(candidates.event, weights=candidates.pt * np.cos(candidates.phi), minlength=n)
     py = np.bincount(candidates.event, weights=candidates.pt * np.sin(candidates.phi), minlength=n)
@@ -190,14 +191,14 @@ def _event_columns(candidates: detector.Candidates, collisions: Collisions, even
     return {"met": np.hypot(px, py)[event], "sumet": sumet[event], "pthat": collisions.pthat[event]}
 
 
-def _kept_candidates(candidates: detector.Candidates, constituents: ak.Array) -> dict[str, NDArray]:
+def _kept_candidates(candidates: detector.Candidates, constituents: ak.Array) -> dict[str, Array]:
     jet = np.repeat(np.arange(len(constituents)), ak.to_numpy(ak.num(constituents)))
     chosen = np.sort(ak.to_numpy(ak.flatten(constituents)) + jet * len(candidates.pt)) - jet * len(candidates.pt)
     c = candidates.take(chosen)
     return {"jet": jet, "pt": c.pt, "eta": c.eta, "phi": c.phi, "id": c.pid, "charge": c.charge}
 
 
-def _kept_tracks(tracks: dict[str, NDArray], jets: dict[str, NDArray], n_events: int) -> dict[str, NDArray]:
+def _kept_tracks(tracks: dict[str, Array], jets: dict[str, Array], n_events: int) -> dict[str, Array]:
     """Tracks above TRACK_MIN_PT near a kept jet, from any vertex, at the precision they are stored with."""
     tracks = {name: values[tracks["pt"] > TRACK_MIN_PT] for name, values in tracks.items() if name != "vertex"}
     axes = ak.zip({"eta": jets["eta"], "phi": jets["phi"]})
@@ -215,7 +216,7 @@ def _kept_tracks(tracks: dict[str, NDArray], jets: dict[str, NDArray], n_events:
 
 def _joined(parts: list[Chunk], cross_section: float, events: int) -> Chunk:
     """The batches of a chunk as one: event and jet numbers count on."""
-    tables: dict[str, list[dict[str, NDArray]]] = {name: [] for name in TABLES}
+    tables: dict[str, list[dict[str, Array]]] = {name: [] for name in TABLES}
     event = jet = 0
     for part in parts:
         tables["calibration"].append(part.calibration)
@@ -227,7 +228,7 @@ def _joined(parts: list[Chunk], cross_section: float, events: int) -> Chunk:
     return Chunk(**{name: stack(rows) for name, rows in tables.items()}, cross_section=cross_section, events=events)
 
 
-def stack(tables: list[dict[str, NDArray]]) -> dict[str, NDArray]:
+def stack(tables: list[dict[str, Array]]) -> dict[str, Array]:
     """Several tables with the same columns as one."""
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
@@ -247,7 +248,7 @@ def save_chunk(path: Path, chunk: Chunk) -> None:
 def load_chunk(path: Path, only: tuple[str, ...] = TABLES) -> Chunk:
     """Read a chunk back; tables that are not in `only` are left empty."""
     with np.load(path, allow_pickle=False) as stored:
-        tables: dict[str, dict[str, NDArray]] = {table: {} for table in TABLES}
+        tables: dict[str, dict[str, Array]] = {table: {} for table in TABLES}
         for key in stored.files:
             table, _, name = key.partition(".")
             if table in only:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from jetlab.errors import JetlabError
 
+Array = NDArray[Any]
+
 GEN_PT_EDGES = (130.0, 150.0, 175.0, 200.0, 230.0, 270.0, 320.0, 400.0, 500.0, 700.0)
 ETA_EDGES = tuple(np.arange(0, 2.01, 0.125))
 MIN_JETS = 10  # fewer give no median worth fitting
@@ -23,9 +25,10 @@ class CalibrationError(JetlabError, ValueError):
     """The sample is too small to derive its correction from."""
 
 
-def offset_factor(pt_raw: NDArray, area: NDArray, rho: NDArray) -> NDArray:
+def offset_factor(pt_raw: Array, area: Array, rho: Array) -> Array:
     """L1: the fraction of the raw pt (GeV) that is left after subtracting rho (GeV) times area."""
-    return np.maximum(1 - rho * area / pt_raw, 0.1)
+    left: Array = np.maximum(1 - rho * area / pt_raw, 0.1)
+    return left
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Correction:
     pt_range: tuple[float, float]
 
     @classmethod
-    def derive(cls, pt_raw: NDArray, eta: NDArray, area: NDArray, rho: NDArray, gen_pt: NDArray) -> "Correction":
+    def derive(cls, pt_raw: Array, eta: Array, area: Array, rho: Array, gen_pt: Array) -> "Correction":
         """The correction that brings the median response to one in bins of generator pt and |eta|.
 
         All arrays have shape (n_jets,), momenta in GeV.
@@ -65,7 +68,7 @@ class Correction:
         coefficients = np.array([np.pad(row, (3 - len(row), 0)) for row in rows])
         return cls(ETA_EDGES, coefficients, (float(low), float(high)))
 
-    def factor(self, pt: NDArray, eta: NDArray) -> NDArray:
+    def factor(self, pt: Array, eta: Array) -> Array:
         """L2L3 factors of jets with `pt` (GeV) after L1."""
         log_pt = np.log(np.clip(pt, *self.pt_range))
         edges = np.asarray(self.eta_edges)
@@ -74,7 +77,8 @@ class Correction:
         left = np.minimum(position.astype(int), len(centres) - 2)
         share = position - left
         at = [np.sum(self.coefficients[i] * log_pt[:, None] ** np.array([2, 1, 0]), axis=1) for i in (left, left + 1)]
-        return (1 - share) * at[0] + share * at[1]
+        found: Array = (1 - share) * at[0] + share * at[1]
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form, kept with the sample so that the correction can be inspected."""
@@ -86,7 +90,7 @@ class Correction:
         }
 
 
-def _inverse_response(pt: NDArray, gen_pt: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+def _inverse_response(pt: Array, gen_pt: Array) -> tuple[Array, Array, Array]:
     """Per generator pt bin with enough jets: mean measured pt, 1 / median response, and its uncertainty."""
     measured, factor, error = [], [], []
     for low, high in itertools.pairwise(GEN_PT_EDGES):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jetlab.angles import wrap
-from jetlab.simulation.generator import Particles
+from jetlab.simulation.generator import Array, Particles
 from jetlab.simulation.parameters import CMS, Detector
 
 PION_MASS = 0.1396
@@ -32,14 +32,14 @@ class Candidates:
     phi: NDArray[np.float64]
     mass: NDArray[np.float64]
 
-    def take(self, index: NDArray) -> "Candidates":
+    def take(self, index: Array) -> "Candidates":
         """The candidates at `index` (integers or mask)."""
         return Candidates(**{name: values[index] for name, values in vars(self).items()})
 
 
 def simulate(
-    particles: Particles, vertex_z: NDArray, rng: np.random.Generator, detector: Detector = CMS
-) -> tuple[Candidates, dict[str, NDArray]]:
+    particles: Particles, vertex_z: Array, rng: np.random.Generator, detector: Detector = CMS
+) -> tuple[Candidates, dict[str, Array]]:
     """Candidates and tracks that the detector makes of the particles.
 
     `vertex_z` (n_particles,): position of each particle's collision along the beam relative to the hard one, mm.
@@ -67,7 +67,7 @@ def simulate(
     return _quantised(Candidates(**merged)), tracks
 
 
-def _accepted(particles: Particles, vertex_z: NDArray, detector: Detector) -> tuple[Particles, NDArray]:
+def _accepted(particles: Particles, vertex_z: Array, detector: Detector) -> tuple[Particles, Array]:
     inside = np.abs(particles.eta) < detector.max_eta
     enough = (particles.pt > 0.2) | (particles.charge == 0)
     return particles.take(inside & enough), vertex_z[inside & enough]
@@ -83,18 +83,19 @@ def _is_tracked(p: Particles, rng: np.random.Generator, d: Detector) -> NDArray[
     efficiency *= np.clip(1 - np.hypot(p.x, p.y) / d.track_max_radius, 0, 1)
     efficiency *= _ramp(p.pt, d.track_min_pt, 3 * d.track_min_pt) * 0.15 + 0.85
     possible = (p.charge != 0) & (p.pt > d.track_min_pt) & (np.abs(p.eta) < d.track_max_eta)
-    return possible & (rng.random(len(p)) < efficiency)
+    tracked: NDArray[np.bool_] = possible & (rng.random(len(p)) < efficiency)
+    return tracked
 
 
-def _nearby_energy(p: Particles, d: Detector) -> NDArray:
+def _nearby_energy(p: Particles, d: Detector) -> Array:
     """Transverse momentum in the same HCAL tower: the density that merges hits."""
     _, tower = np.unique(_cell(p.event, p.eta, p.phi, d.hcal_tower), return_inverse=True)
     return np.bincount(tower, weights=p.pt)[tower]
 
 
 def _tracks(
-    particles: Particles, vertex_z: NDArray, tracked: NDArray, rng: np.random.Generator, d: Detector
-) -> dict[str, NDArray]:
+    particles: Particles, vertex_z: Array, tracked: Array, rng: np.random.Generator, d: Detector
+) -> dict[str, Array]:
     p = particles.take(tracked)
     n = len(p)
     forward = 1 + 2 * _ramp(np.abs(p.eta), 1.0, 2.5)
@@ -123,7 +124,7 @@ def _tracks(
 
 
 def _charged(
-    particles: Particles, tracks: dict[str, NDArray], tracked: NDArray, electron: NDArray, muon: NDArray
+    particles: Particles, tracks: dict[str, Array], tracked: Array, electron: Array, muon: Array
 ) -> Candidates:
     electron, muon = electron[tracked], muon[tracked]
     kind = np.select([electron, muon], [11, 13], 211)
@@ -132,14 +133,13 @@ def _charged(
     return Candidates(tracks["event"], kind * charge, charge, tracks["pt"], tracks["eta"], tracks["phi"], mass)
 
 
-def _is_primary(
-    tracks: dict[str, NDArray], vertex_z: NDArray, rng: np.random.Generator, d: Detector
-) -> NDArray[np.bool_]:
+def _is_primary(tracks: dict[str, Array], vertex_z: Array, rng: np.random.Generator, d: Detector) -> NDArray[np.bool_]:
     """Charged-hadron subtraction: a track goes when its pile-up vertex is found and is not merged with the primary."""
     vertices, index = np.unique(tracks["event"] * 1000 + tracks["vertex"], return_inverse=True)
     found = (rng.random(len(vertices)) < d.vertex_efficiency)[index]
     merged = np.abs(vertex_z) < d.vertex_separation
-    return (tracks["vertex"] == 0) | ~found | merged
+    kept: NDArray[np.bool_] = (tracks["vertex"] == 0) | ~found | merged
+    return kept
 
 
 def _ecal(p: Particles, rng: np.random.Generator, d: Detector) -> Candidates:
@@ -151,7 +151,7 @@ def _ecal(p: Particles, rng: np.random.Generator, d: Detector) -> Candidates:
     return cell.candidates(22, energy, energy > threshold)
 
 
-def _hcal(p: Particles, tracked: NDArray, rng: np.random.Generator, d: Detector) -> Candidates:
+def _hcal(p: Particles, tracked: Array, rng: np.random.Generator, d: Detector) -> Candidates:
     """Neutral hadrons: the energy of each HCAL tower in excess of what its tracks account for (arXiv:1706.04965)."""
     cell = _Cells(p.event, p.eta, _phi_at_calorimeter(p, d), p.energy, d.hcal_tower)
     seen = p.energy * hadronic_response(p.energy, d)
@@ -167,18 +167,18 @@ def _hcal(p: Particles, tracked: NDArray, rng: np.random.Generator, d: Detector)
 class _Cells:
     """Particles gathered into calorimeter cells: `event`, and energy-weighted `eta`, `phi`, summed `energy`."""
 
-    def __init__(self, event: NDArray, eta: NDArray, phi: NDArray, energy: NDArray, size: float) -> None:
+    def __init__(self, event: Array, eta: Array, phi: Array, energy: Array, size: float) -> None:
         _, first, self._cell = np.unique(_cell(event, eta, phi, size), return_index=True, return_inverse=True)
         self.event = event[first]
         self.energy = self.sum(energy)
         self.eta = self.sum(energy * eta) / self.energy
         self.phi = wrap(phi[first] + self.sum(energy * wrap(phi - phi[first][self._cell])) / self.energy)
 
-    def sum(self, values: NDArray) -> NDArray:
+    def sum(self, values: Array) -> Array:
         return np.bincount(self._cell, weights=values, minlength=len(self.event))
 
     def candidates(
-        self, pid: int, energy: NDArray, keep: NDArray, jitter: float = 0.0, rng: np.random.Generator | None = None
+        self, pid: int, energy: Array, keep: Array, jitter: float = 0.0, rng: np.random.Generator | None = None
     ) -> Candidates:
         """Massless neutral candidates of the cells to keep, their position smeared by `jitter`."""
         eta, phi = self.eta[keep], self.phi[keep]
@@ -190,27 +190,28 @@ class _Cells:
         return Candidates(self.event[keep], zero + pid, zero, energy[keep] / np.cosh(eta), eta, phi, np.zeros(n))
 
 
-def hadronic_response(energy: NDArray, d: Detector = CMS) -> NDArray:
+def hadronic_response(energy: Array, d: Detector = CMS) -> Array:
     """Measured over true energy of a hadron, one at the calibration energy (Groom, NIM A 572 (2007) 633)."""
 
-    def raw(e: NDArray | float) -> NDArray:
+    def raw(e: Array | float) -> Array:
         electromagnetic_fraction = 1 - (np.maximum(e, d.groom_scale) / d.groom_scale) ** (d.groom_power - 1)
         return 1 - (1 - d.h_over_e) * (1 - electromagnetic_fraction)
 
-    return raw(energy) / raw(d.calibration_energy)
+    response: Array = raw(energy) / raw(d.calibration_energy)
+    return response
 
 
-def resolution(energy: NDArray, terms: tuple[float, float, float]) -> NDArray:
+def resolution(energy: Array, terms: tuple[float, float, float]) -> Array:
     """Absolute calorimeter resolution in GeV from the stochastic, noise and constant terms added in quadrature."""
     stochastic, noise, constant = terms
     return np.sqrt(stochastic**2 * energy + noise**2 + (constant * energy) ** 2)
 
 
-def _smear(energy: NDArray, terms: tuple[float, float, float], rng: np.random.Generator) -> NDArray:
+def _smear(energy: Array, terms: tuple[float, float, float], rng: np.random.Generator) -> Array:
     return energy + resolution(energy, terms) * rng.normal(size=len(energy))
 
 
-def _bend(p: Particles, d: Detector) -> NDArray:
+def _bend(p: Particles, d: Detector) -> Array:
     """Sine of the shift in azimuth between a particle's start and the ECAL, without sign; above one it curls up inside.
 
     The field turns its direction by twice that angle.
@@ -219,16 +220,18 @@ def _bend(p: Particles, d: Detector) -> NDArray:
     return np.where(p.charge == 0, 0.0, 0.3 * d.field * radius / (2 * p.pt))
 
 
-def _phi_at_calorimeter(p: Particles, d: Detector) -> NDArray:
+def _phi_at_calorimeter(p: Particles, d: Detector) -> Array:
     """Azimuth where a particle that reaches it enters the ECAL."""
-    return wrap(p.phi - np.sign(p.charge) * np.arcsin(_bend(p, d)))
+    phi: Array = wrap(p.phi - np.sign(p.charge) * np.arcsin(_bend(p, d)))
+    return phi
 
 
-def _gap(eta: NDArray, d: Detector) -> NDArray:
-    return np.exp(-0.5 * ((np.abs(eta) - d.gap_centre) / d.gap_width) ** 2)
+def _gap(eta: Array, d: Detector) -> Array:
+    depth: Array = np.exp(-0.5 * ((np.abs(eta) - d.gap_centre) / d.gap_width) ** 2)
+    return depth
 
 
-def _cell(event: NDArray, eta: NDArray, phi: NDArray, size: float) -> NDArray[np.int64]:
+def _cell(event: Array, eta: Array, phi: Array, size: float) -> NDArray[np.int64]:
     """One integer per (event, eta cell, phi cell)."""
     cells = int(2 * np.pi / size)
     ieta = np.floor((eta + 6) / size).astype(np.int64)
@@ -236,7 +239,7 @@ def _cell(event: NDArray, eta: NDArray, phi: NDArray, size: float) -> NDArray[np
     return (event * int(12 / size + 1) + ieta) * (cells + 1) + iphi
 
 
-def _ramp(x: NDArray, low: float, high: float) -> NDArray:
+def _ramp(x: Array, low: float, high: float) -> Array:
     return np.clip((x - low) / (high - low), 0, 1)
 
 
@@ -248,7 +251,8 @@ def _quantised(c: Candidates) -> Candidates:
     )
 
 
-def round_mantissa(values: NDArray, bits: int) -> NDArray:
+def round_mantissa(values: Array, bits: int) -> Array:
     """Values rounded to `bits` binary digits after the leading one (relative step 2**-bits): they compress well."""
     mantissa, exponent = np.frexp(values)
-    return np.ldexp(np.round(mantissa * 2 ** (bits + 1)) / 2 ** (bits + 1), exponent)
+    rounded: Array = np.ldexp(np.round(mantissa * 2 ** (bits + 1)) / 2 ** (bits + 1), exponent)
+    return rounded

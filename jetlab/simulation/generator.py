@@ -6,6 +6,7 @@ bins of pThat. Used to make `data/jets.root` of M1.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import awkward as ak
 import numpy as np
@@ -13,6 +14,8 @@ import pythia8mc
 from numpy.typing import NDArray
 
 from jetlab.angles import wrap
+
+Array = NDArray[Any]
 
 MILLIBARN = 1e9  # in pb
 
@@ -58,7 +61,7 @@ MINIMUM_BIAS = Process("minimum_bias", ("SoftQCD:inelastic = on",))
 NEUTRINOS = (12, 14, 16)
 
 
-class _WantBoostedW(pythia8mc.UserHooks):
+class _WantBoostedW(pythia8mc.UserHooks):  # type: ignore[misc]  # Pythia has no types
     """Drops, before the costly shower and hadronisation, hard processes without a W that can fill a jet above 200 GeV.
 
     The cuts (W pt > 170 GeV, |eta| < 2.3, quarks within 0.85) are looser than the jet selection by several resolutions.
@@ -74,7 +77,8 @@ class _WantBoostedW(pythia8mc.UserHooks):
         if particle.idAbs() != 24 or particle.pT() < 170 or abs(particle.eta()) > 2.3:
             return False
         first, second = (process[i].p() for i in (particle.daughter1(), particle.daughter2()))
-        return pythia8mc.REtaPhi(first, second) < 0.85
+        near: bool = pythia8mc.REtaPhi(first, second) < 0.85
+        return near
 
 
 @dataclass(frozen=True)
@@ -97,11 +101,11 @@ class Particles:
     y: NDArray[np.float64]
     z: NDArray[np.float64]
 
-    def take(self, index: NDArray) -> "Particles":
+    def take(self, index: Array) -> "Particles":
         """The particles at `index` (integers or mask)."""
         return Particles(**{name: values[index] for name, values in vars(self).items()})
 
-    def with_(self, **changed: NDArray) -> "Particles":
+    def with_(self, **changed: Array) -> "Particles":
         """A copy with some arrays replaced."""
         return Particles(**{**vars(self), **changed})
 
@@ -123,7 +127,7 @@ class Collisions:
 
     particles: Particles
     pthat: NDArray[np.float64]
-    w: dict[str, NDArray]
+    w: dict[str, Array]
 
     def __len__(self) -> int:
         return len(self.pthat)
@@ -151,7 +155,8 @@ class Generator:
     @property
     def cross_section(self) -> float:
         """Cross section in pb of what has been generated so far, vetoed events left out."""
-        return self._pythia.infoPython().sigmaGen() * MILLIBARN
+        picobarn: float = self._pythia.infoPython().sigmaGen() * MILLIBARN
+        return picobarn
 
     def _convert(self, batch: ak.Array) -> Collisions:
         record = batch.prt
@@ -160,12 +165,12 @@ class Generator:
         pthat = np.sqrt(ak.to_numpy(batch.info.pT2Hat))
         return Collisions(particles, pthat, _hadronic_w(record[(np.abs(record.id) == 24) & quarks], record))
 
-    def _charge(self, pid: NDArray) -> NDArray[np.float64]:
+    def _charge(self, pid: Array) -> NDArray[np.float64]:
         kinds, inverse = np.unique(pid, return_inverse=True)
         return np.array([self._pythia.particleData.charge(int(kind)) for kind in kinds])[inverse]
 
 
-def _visible(record: ak.Array, charge_of: Callable[[NDArray], NDArray]) -> Particles:
+def _visible(record: ak.Array, charge_of: Callable[[Array], Array]) -> Particles:
     pid = np.abs(record.id)
     visible = (record.status > 0) & ~((pid == NEUTRINOS[0]) | (pid == NEUTRINOS[1]) | (pid == NEUTRINOS[2]))
     chosen = record[visible]
@@ -180,7 +185,7 @@ def _visible(record: ak.Array, charge_of: Callable[[NDArray], NDArray]) -> Parti
     return Particles(event, all_vertex, pid, charge_of(pid), pt, eta, phi, energy, x, y, z).take(seen)
 
 
-def _hadronic_w(w: ak.Array, record: ak.Array) -> dict[str, NDArray]:
+def _hadronic_w(w: ak.Array, record: ak.Array) -> dict[str, Array]:
     event = np.repeat(np.arange(len(w)), ak.num(w))
     first, second = (_directions(ak.flatten(record[w[name]])) for name in ("daughter1", "daughter2"))
     flat = ak.flatten(w)
@@ -189,11 +194,11 @@ def _hadronic_w(w: ak.Array, record: ak.Array) -> dict[str, NDArray]:
     return {"event": event, "pt": pt, "eta": eta, "phi": phi, "dr_quarks": np.hypot(first[1] - second[1], dphi)}
 
 
-def _directions(flat: ak.Array) -> tuple[NDArray, NDArray, NDArray]:
+def _directions(flat: ak.Array) -> tuple[Array, Array, Array]:
     return to_polar(*(ak.to_numpy(flat.p[name]) for name in ("px", "py", "pz")))
 
 
-def to_polar(px: NDArray, py: NDArray, pz: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+def to_polar(px: Array, py: Array, pz: Array) -> tuple[Array, Array, Array]:
     """Transverse momentum, pseudorapidity and azimuth in [-pi, pi) of momentum components."""
     pt = np.maximum(np.hypot(px, py), 1e-9)
     phi = np.arctan2(py, px)

@@ -1,6 +1,6 @@
 """From finished chunks to one sample: correction, selection, weights, and the columns of the schema."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import awkward as ak
@@ -11,6 +11,7 @@ from jetlab.io import schema
 from jetlab.io.sample import JetSample, group
 from jetlab.simulation.chunk import Task, load_chunk, stack
 from jetlab.simulation.correction import Correction, offset_factor
+from jetlab.simulation.generator import Array
 
 ANALYSIS_PT = (200.0, 500.0)  # GeV, corrected
 
@@ -29,16 +30,17 @@ def count_jets(tasks: list[Task], parts: Path, correction: Correction) -> Counte
     return found
 
 
-def _selected(jets: dict[str, NDArray], correction: Correction) -> NDArray[np.int64]:
+def _selected(jets: dict[str, Array], correction: Correction) -> NDArray[np.int64]:
     """Positions of the jets in the analysis range after correction."""
     pt = jets["pt"] * _jes(jets, correction)
     return np.flatnonzero((pt > ANALYSIS_PT[0]) & (pt < ANALYSIS_PT[1]))
 
 
-def _jes(jets: dict[str, NDArray], correction: Correction) -> NDArray[np.float64]:
+def _jes(jets: dict[str, Array], correction: Correction) -> NDArray[np.float64]:
     """The whole correction: L1 times L2L3."""
     l1 = offset_factor(jets["pt"], jets["area"], jets["rho"])
-    return l1 * correction.factor(jets["pt"] * l1, jets["eta"])
+    jes: NDArray[np.float64] = l1 * correction.factor(jets["pt"] * l1, jets["eta"])
+    return jes
 
 
 def merge(tasks: list[Task], parts: Path, correction: Correction, per_class: tuple[int, int], seed: int) -> JetSample:
@@ -66,7 +68,7 @@ def merge(tasks: list[Task], parts: Path, correction: Correction, per_class: tup
 
 def _weights(tasks: list[Task], parts: Path) -> dict[str, float]:
     """Cross section over generated events, pb, for each process."""
-    expected: Counter[str] = Counter()
+    expected: dict[str, float] = defaultdict(float)
     generated: Counter[str] = Counter()
     for task in tasks:
         chunk = load_chunk(task.file(parts), only=())
@@ -75,19 +77,19 @@ def _weights(tasks: list[Task], parts: Path) -> dict[str, float]:
     return {name: expected[name] / n / n for name, n in generated.items()}
 
 
-def _candidate_columns(candidates: dict[str, NDArray], chosen: NDArray) -> dict[str, NDArray]:
+def _candidate_columns(candidates: dict[str, Array], chosen: Array) -> dict[str, Array]:
     kept = np.isin(candidates["jet"], chosen)
     return {f"ak7pfcand_{name}": values[kept] for name, values in candidates.items() if name != "jet"}
 
 
-def _track_columns(tracks: dict[str, NDArray], events: NDArray, task: Task) -> dict[str, NDArray]:
+def _track_columns(tracks: dict[str, Array], events: Array, task: Task) -> dict[str, Array]:
     kept = np.isin(tracks["event"], events)
     n = int(kept.sum())
     key = {"run": np.ones(n), "lumi": np.full(n, task.lumi), "event": tracks["event"][kept] + 1}
     return key | {f"track_{name}": values[kept] for name, values in tracks.items() if name != "event"}
 
 
-def _jet_columns(jets: dict[str, NDArray], chosen: NDArray, correction: Correction, task: Task) -> dict[str, NDArray]:
+def _jet_columns(jets: dict[str, Array], chosen: Array, correction: Correction, task: Task) -> dict[str, Array]:
     """The schema's event and jet columns of the chosen jets."""
     j = {name: values[chosen] for name, values in jets.items()}
     jes = _jes(j, correction)
@@ -124,13 +126,13 @@ def _jet_columns(jets: dict[str, NDArray], chosen: NDArray, correction: Correcti
     }
 
 
-def _cast(table: dict[str, NDArray]) -> dict[str, NDArray]:
+def _cast(table: dict[str, Array]) -> dict[str, Array]:
     """The columns in their schema dtypes, early, for the whole of a large sample is held in memory once merged."""
     columns = schema.TUPLE | schema.TRACK | {"ijet": schema.CANDIDATE["ak7pfcand_ijet"]}
     return {name: values.astype(columns[name].dtype) for name, values in table.items()}
 
 
-def _draw(sample: JetSample, per_class: tuple[int, int], seed: int) -> tuple[NDArray, tuple[float, float]]:
+def _draw(sample: JetSample, per_class: tuple[int, int], seed: int) -> tuple[Array, tuple[float, float]]:
     """Jets in a random order of events, cut off where a class has enough, and the fraction of each class kept.
 
     The last event of a class may give one jet more than asked for: events are never cut.

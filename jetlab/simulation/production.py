@@ -25,9 +25,10 @@ from tqdm.auto import tqdm
 from jetlab import io
 from jetlab.errors import JetlabError, memory_full
 from jetlab.io import schema
-from jetlab.simulation import chunk, detector, merging
+from jetlab.simulation import chunk, merging
 from jetlab.simulation.chunk import Task, plan, seed_of
 from jetlab.simulation.generator import QCD, SIGNAL, Particles
+from jetlab.simulation.parameters import CMS
 
 EVENTS_PER_CHUNK = 500
 POOL_EVENTS = 4000
@@ -99,7 +100,7 @@ def _settings(seed: int) -> dict[str, Any]:
         "schema_version": schema.VERSION,
         "pool_events": POOL_EVENTS,
         "mean_pile_up": chunk.MEAN_PILE_UP,
-        "detector": dataclasses.asdict(detector.CMS),
+        "detector": dataclasses.asdict(CMS),
         "processes": {p.name: list(p.settings) for p in (SIGNAL, *QCD)},
         "packages": packages,
     }
@@ -153,7 +154,9 @@ def _follow_parent() -> None:
     """End this worker when the process that started it is gone, however that came about."""
 
     def wait() -> None:
-        multiprocessing.parent_process().join()
+        parent = multiprocessing.parent_process()
+        assert parent is not None  # this is a worker
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()

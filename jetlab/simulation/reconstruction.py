@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from jetlab.angles import wrap
 from jetlab.io.schema import RADIUS
 from jetlab.simulation.detector import Candidates
-from jetlab.simulation.generator import NEUTRINOS, Collisions, Particles
+from jetlab.simulation.generator import NEUTRINOS, Array, Collisions, Particles
 
 vector.register_awkward()
 
@@ -34,14 +34,14 @@ _ANTI_KT = fastjet.JetDefinition(fastjet.antikt_algorithm, RADIUS)
 _CAMBRIDGE = fastjet.JetDefinition(fastjet.cambridge_algorithm, 1000.0)
 
 
-def four_vectors(pt: NDArray, eta: NDArray, phi: NDArray, mass: NDArray | float) -> ak.Array:
+def four_vectors(pt: Array, eta: Array, phi: Array, mass: Array | float) -> ak.Array:
     """Flat four-vectors (px, py, pz, E) that FastJet accepts."""
     px, py, pz = pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)
     energy = np.sqrt(px**2 + py**2 + pz**2 + mass**2)
     return ak.zip({"px": px, "py": py, "pz": pz, "E": energy}, with_name="Momentum4D")
 
 
-def by_event(array: ak.Array | NDArray, event: NDArray, n_events: int) -> ak.Array:
+def by_event(array: ak.Array | Array, event: Array, n_events: int) -> ak.Array:
     """A flat array, sorted by event, as one list per event."""
     return ak.unflatten(array, np.bincount(event, minlength=n_events))
 
@@ -116,7 +116,7 @@ def _ghosts_around(seeds: ak.Array, rng: np.random.Generator) -> ak.Array:
     return by_event(ghosts, event, len(seeds))
 
 
-def _substructure(vectors: ak.Array, constituents: ak.Array) -> tuple[NDArray, NDArray]:
+def _substructure(vectors: ak.Array, constituents: ak.Array) -> tuple[Array, Array]:
     if len(constituents) == 0:
         return np.zeros(0), np.zeros(0)
     counts = ak.num(constituents)
@@ -131,7 +131,7 @@ def _substructure(vectors: ak.Array, constituents: ak.Array) -> tuple[NDArray, N
     return np.maximum(msd, 0), np.divide(tau[:, 1], tau[:, 0], out=np.zeros(len(tau)), where=tau[:, 0] > 0)
 
 
-def density(candidates: Candidates, n_events: int, max_eta: float = 2.5) -> NDArray:
+def density(candidates: Candidates, n_events: int, max_eta: float = 2.5) -> Array:
     """Median transverse momentum per unit area over a grid of cells, GeV, one per event (arXiv:0802.1188)."""
     neta, nphi = round(2 * max_eta / RHO_CELL), round(2 * np.pi / RHO_CELL)
     inside = np.abs(candidates.eta) < max_eta
@@ -139,7 +139,8 @@ def density(candidates: Candidates, n_events: int, max_eta: float = 2.5) -> NDAr
     iphi = ((candidates.phi[inside] + np.pi) / (2 * np.pi) * nphi).astype(int) % nphi
     cell = (candidates.event[inside] * neta + ieta) * nphi + iphi
     sums = np.bincount(cell, weights=candidates.pt[inside], minlength=n_events * neta * nphi)
-    return np.median(sums.reshape(n_events, -1), axis=1) / (2 * max_eta / neta * 2 * np.pi / nphi)
+    rho: Array = np.median(sums.reshape(n_events, -1), axis=1) / (2 * max_eta / neta * 2 * np.pi / nphi)
+    return rho
 
 
 def generator_jets(particles: Particles, n_events: int) -> ak.Array:
@@ -153,7 +154,7 @@ def generator_jets(particles: Particles, n_events: int) -> ak.Array:
     return ak.zip({"pt": pt, "eta": np.arcsinh(jets.pz / pt), "phi": np.arctan2(jets.py, jets.px), "E": jets.E})
 
 
-def nearest(jets: ak.Array, others: ak.Array) -> tuple[ak.Array, NDArray]:
+def nearest(jets: ak.Array, others: ak.Array) -> tuple[ak.Array, Array]:
     """For each flat jet the nearest of its event's `others` (one list per event), and the distance (inf: none)."""
     mine = others[jets.event]
     distance = np.hypot(mine.eta - jets.eta, wrap(mine.phi - jets.phi))
@@ -165,4 +166,5 @@ def is_hadronic_w(jets: ak.Array, collisions: Collisions) -> NDArray[np.bool_]:
     """Whether the nearest generator W lies within R of the jet, decays to two quarks, and these lie within R."""
     w = ak.zip({name: collisions.w[name] for name in ("eta", "phi", "dr_quarks")})
     nearest_w, distance = nearest(jets, by_event(w, collisions.w["event"], len(collisions)))
-    return (distance < RADIUS) & ak.to_numpy(ak.fill_none(nearest_w.dr_quarks, np.inf) < RADIUS)
+    found: NDArray[np.bool_] = (distance < RADIUS) & ak.to_numpy(ak.fill_none(nearest_w.dr_quarks, np.inf) < RADIUS)
+    return found

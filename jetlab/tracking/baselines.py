@@ -116,7 +116,8 @@ def _quality(layer: Labels, cluster: Labels, start: NDArray[np.float64]) -> NDAr
     first = np.searchsorted(cluster, np.arange(clusters))
     away = wrap(start - start[first[cluster]])
     mean, square = (np.bincount(cluster, power, clusters) / np.bincount(cluster) for power in (away, away**2))
-    return layers - np.sqrt(np.maximum(square - mean**2, 0))
+    width: NDArray[np.float64] = np.sqrt(np.maximum(square - mean**2, 0))
+    return layers - width
 
 
 def _take_best(hits: Hits, found: list[Labels], quality: NDArray[np.float64], min_hits: int) -> Labels:

@@ -26,13 +26,15 @@ LOST, STOPPED = 0.03, 0.01
 
 def cell_phi(layer: ArrayLike, iphi: ArrayLike) -> Floats:
     """Azimuth in [0, 2 pi) of cells `iphi` of layers `layer`, both integers (n,)."""
-    return 2 * np.pi * np.asarray(iphi) / CELLS[np.asarray(layer)]
+    phi: Floats = 2 * np.pi * np.asarray(iphi) / CELLS[np.asarray(layer)]
+    return phi
 
 
 def nearest_cell(layer: ArrayLike, phi: ArrayLike) -> NDArray[np.int64]:
     """Number of the cell nearest to azimuth `phi` (n,), radians, in layers `layer` (n,)."""
     cells = CELLS[np.asarray(layer)]
-    return np.rint(np.asarray(phi) / (2 * np.pi) * cells).astype(np.int64) % cells
+    cell: NDArray[np.int64] = np.rint(np.asarray(phi) / (2 * np.pi) * cells).astype(np.int64) % cells
+    return cell
 
 
 def propagate(

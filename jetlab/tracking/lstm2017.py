@@ -90,7 +90,8 @@ def phi_bin(hits: Hits, hit: NDArray[np.int64], seed: NDArray[np.int64], setting
     phi = hits.phi[hit]
     if settings.rotated:
         phi = phi - hits.phi[seed] + np.pi
-    return np.floor(np.mod(phi / (2 * np.pi), 1.0) * settings.bins).astype(np.int64) % settings.bins
+    bins: NDArray[np.int64] = np.floor(np.mod(phi / (2 * np.pi), 1.0) * settings.bins).astype(np.int64) % settings.bins
+    return bins
 
 
 def build(settings: Settings) -> "keras.Model":
@@ -152,9 +153,9 @@ class Network:
         hit = part.start + np.flatnonzero(hits.layer[part] > 0)
         if not len(seeds) or not len(hit):
             return
-        pair = np.broadcast_arrays(hit[None, :], seeds[:, None])
+        each_hit, each_seed = np.broadcast_arrays(hit[None, :], seeds[:, None])
         chances = probability[
-            np.arange(len(seeds))[:, None], hits.layer[hit][None, :], phi_bin(hits, *pair, self.settings)
+            np.arange(len(seeds))[:, None], hits.layer[hit][None, :], phi_bin(hits, each_hit, each_seed, self.settings)
         ]
         if not shared_out:
             labels[hit] = labels[seeds][chances.argmax(axis=0)]

@@ -211,4 +211,5 @@ def _thin(phi: Floats, layer: NDArray[np.int64], dropped: NDArray[np.bool_]) -> 
 
 
 def _numpy(values: Any) -> NDArray[np.float32]:
-    return load_keras().ops.convert_to_numpy(values)
+    found: NDArray[np.float32] = load_keras().ops.convert_to_numpy(values)
+    return found

@@ -58,7 +58,8 @@ def efficiencies(hits: Hits, predicted: ArrayLike) -> NDArray[np.float64]:
     tracks = per_track(hits, predicted)
     matched = np.bincount(tracks.event, tracks.matched, minlength=hits.events)
     total = np.bincount(tracks.event, tracks.hits, minlength=hits.events)
-    return np.divide(matched, total, out=np.full(hits.events, np.nan), where=total > 0)
+    found: NDArray[np.float64] = np.divide(matched, total, out=np.full(hits.events, np.nan), where=total > 0)
+    return found
 
 
 def per_track(hits: Hits, predicted: ArrayLike) -> Tracks:
@@ -79,7 +80,8 @@ def correct(hits: Hits, predicted: ArrayLike) -> NDArray[np.bool_]:
     event, track, label, count = event[claims], track[claims], label[claims], count[claims]
     kept = _first_of_each((event, label), (-count,))
     owner = look_up((hits.number, hits.track), (event[kept], track[kept]))
-    return real & (owner >= 0) & (predicted == np.append(label[kept], -1)[owner])
+    found: NDArray[np.bool_] = real & (owner >= 0) & (predicted == np.append(label[kept], -1)[owner])
+    return found
 
 
 def evaluate(hits: Hits, predicted: ArrayLike) -> Score:
@@ -136,7 +138,8 @@ def _table(
 def _first_of_each(keys: tuple[np.ndarray, ...], ranks: tuple[np.ndarray, ...]) -> NDArray[np.int64]:
     """Row of each distinct key, in the keys' order, with the smallest last rank, ties by the rank before it."""
     order = np.lexsort((*ranks, *keys[::-1]))
-    return order[run_starts([key[order] for key in keys])]
+    rows: NDArray[np.int64] = order[run_starts([key[order] for key in keys])]
+    return rows
 
 
 def _ratio(event: np.ndarray, part: np.ndarray, whole: np.ndarray, events: int) -> NDArray[np.float64]:

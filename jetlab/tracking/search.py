@@ -53,12 +53,17 @@ class Candidates:
 
     def take(self, rows: Any) -> "Candidates":
         """Return those of the rows."""
-        columns = (self.event, self.seed, self.score, self.missed, self.hits)
-        return Candidates(*(column[rows] for column in columns), tuple(part[rows] for part in self.state))
+        state = tuple(part[rows] for part in self.state)
+        return Candidates(
+            self.event[rows], self.seed[rows], self.score[rows], self.missed[rows], self.hits[rows], state
+        )
 
     def total(self) -> Floats:
         """Score with the layers missed last: lost hits one by one, or the track has stopped."""
-        return self.score + np.maximum(self.missed * np.log(LOST), np.where(self.missed > 0, np.log(STOPPED), 0))
+        total: Floats = self.score + np.maximum(
+            self.missed * np.log(LOST), np.where(self.missed > 0, np.log(STOPPED), 0)
+        )
+        return total
 
 
 def combinatorial(
@@ -206,7 +211,7 @@ def _accept(candidates: Candidates, labels: Integers, start: int) -> None:
 
 
 def _join(first: Candidates, second: Candidates) -> Candidates:
-    columns = [np.concatenate([getattr(c, name) for c in (first, second)]) for name in ("event", "seed", "score")]
-    columns += [np.concatenate([getattr(c, name) for c in (first, second)]) for name in ("missed", "hits")]
+    names = ("event", "seed", "score", "missed", "hits")
+    event, seed, score, missed, hits = (np.concatenate([getattr(c, name) for c in (first, second)]) for name in names)
     state = tuple(np.concatenate(parts) for parts in zip(first.state, second.state, strict=True))
-    return Candidates(*columns, state)
+    return Candidates(event, seed, score, missed, hits, state)

@@ -1,6 +1,7 @@
 """Simulated events for the toy detector: circles with scattering, lost hits, stopped tracks, noise and shared cells."""
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -56,13 +57,10 @@ def simulate(
         direction = direction + rng.normal(0, 1, n) * detector.SCATTERING / np.abs(pt)
         alive &= rng.random(n) >= stopped
         extra = np.repeat(np.arange(events), rng.poisson(noise, events))
-        for column, values in zip(
-            columns,
-            (extra, NOISE, layer, rng.integers(0, CELLS[layer], len(extra)), np.nan),
-            strict=True,
-        ):
+        random: tuple[Any, ...] = (extra, NOISE, layer, rng.integers(0, CELLS[layer], len(extra)), np.nan)
+        for column, values in zip(columns, random, strict=True):
             column.append(np.broadcast_to(values, extra.shape))
-    return _ordered(*(np.concatenate(column) for column in columns), rng, merge)
+    return _ordered(rng, merge, *(np.concatenate(column) for column in columns))
 
 
 def simulate_hits(events: int, output: str | os.PathLike[str], seed: int = 1, multiplicity: float = 10.0) -> Hits:
@@ -73,13 +71,13 @@ def simulate_hits(events: int, output: str | os.PathLike[str], seed: int = 1, mu
 
 
 def _ordered(
+    rng: np.random.Generator,
+    merge: bool,
     event: np.ndarray,
     track: np.ndarray,
     layer: np.ndarray,
     iphi: np.ndarray,
     pt: np.ndarray,
-    rng: np.random.Generator,
-    merge: bool,
 ) -> Hits:
     if merge:
         # Stable: within a cell the tracks stay in the order they were made, noise last.

@@ -78,7 +78,8 @@ class Units:
 
     def __call__(self, layer: Integers, target: Integers | int) -> Floats:
         """Return the unit (n,) for tracks with last layers (n, 3)."""
-        return self.table[(layer >= 0).sum(axis=1), layer[:, 0], target]
+        unit: Floats = self.table[(layer >= 0).sum(axis=1), layer[:, 0], target]
+        return unit
 
     @classmethod
     def fit(cls, phi: Floats, layer: Integers, physics: bool) -> "Units":
@@ -133,9 +134,6 @@ def inputs(phi: Floats, layer: Integers, residual: Floats, physics: bool) -> NDA
     return np.column_stack(columns).astype(np.float32)
 
 
-Floats = NDArray[np.float64]
-
-
 @dataclass(frozen=True)
 class Extrapolation:
     """What the residual network starts from, without a network: tells how much is due to learning, how much to search.
@@ -160,8 +158,9 @@ class Extrapolation:
 
     def predict(self, state: State, layer: int) -> tuple[Floats, Floats, State]:
         """Extrapolated azimuth and width in a layer, radians (n,)."""
-        mean = extrapolate(*state, layer, self.units.physics)
-        return np.mod(mean, 2 * np.pi), self.width * self.units(state[1], layer), state
+        past_phi, past_layer = state
+        mean = extrapolate(past_phi, past_layer, layer, self.units.physics)
+        return np.mod(mean, 2 * np.pi), self.width * self.units(past_layer, layer), state
 
     def update(self, carried: State, layer: int, phi: Floats) -> State:
         """Remember the last three hits."""

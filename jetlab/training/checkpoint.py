@@ -70,7 +70,7 @@ def fingerprint(data: Data) -> int:
     for name in (f"{letter}_{part}" for part in ("train", "validation") for letter in "xyw"):
         values = getattr(data, name)
         for each in values if isinstance(values, tuple) else [values]:
-            total = zlib.crc32(np.ascontiguousarray(each), zlib.crc32(str(each.shape).encode(), total))
+            total = zlib.crc32(np.ascontiguousarray(each).data, zlib.crc32(str(each.shape).encode(), total))
     return total
 
 
@@ -207,7 +207,7 @@ def _files(keep: Path) -> Iterator[Path]:
 def _read(path: Path, elsewhere: bool) -> Checkpoint:
     with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
         about = json.loads(str(stored["about"]))
-        arrays = {
+        arrays: dict[str, Any] = {
             kind: [stored[name] for name in sorted(stored.files) if name.startswith(f"{kind}_")]
             for kind in ("variables", "best")
         }

@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from jetlab.backend import cores, load_keras, on_gpu
+from jetlab.backend import load_keras, on_gpu
+from jetlab.threads import cores
 
 if TYPE_CHECKING:
     import keras

@@ -65,8 +65,8 @@ class Program:
         tf.get_logger().addFilter(_no_false_alarm)
         self.model, self.optimizer, self.objective = model, optimizer, objective
         self.batch_size, self.parts, self.key = batch_size, parts, key
-        several = bool(row) and isinstance(row[0], tuple)
-        x = tuple(tf.TensorSpec((None, *each)) for each in row) if several else tf.TensorSpec((None, *row))
+        several = tuple(tf.TensorSpec((None, *each)) for each in row if isinstance(each, tuple))
+        x = several or tf.TensorSpec((None, *row))
         number = tf.TensorSpec((), tf.int32)
         data, jets = [x, tf.TensorSpec((None,)), tf.TensorSpec((None,))], tf.TensorSpec((None,), tf.int32)
         compiled = {"autograph": False, "jit_compile": xla or None}

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 from tqdm.auto import tqdm
 
@@ -17,15 +18,16 @@ def bar(label: str = "training", leave: bool = True) -> Callable[[Event], None]:
 
     The bar is there once the network is; without `leave` it goes when training ends.
     """
-    shown: tqdm | None = None
+    shown: tqdm[NoReturn] | None = None
 
     def on_event(event: Event) -> None:
         nonlocal shown
         if not isinstance(event, TrainEnd):
             if shown is None:
                 # With no least number of epochs between two looks, the clock goes on during an epoch.
-                timing = {"miniters": 0, "mininterval": INTERVAL}
-                shown = tqdm(total=event.epochs, desc=label, unit="epoch", leave=leave, **timing)
+                shown = tqdm(
+                    total=event.epochs, desc=label, unit="epoch", leave=leave, miniters=0, mininterval=INTERVAL
+                )
             if isinstance(event, EpochEnd):
                 shown.set_postfix(val_loss=f"{event.val_loss:.4f}", refresh=False)
             shown.update(1 if isinstance(event, EpochEnd) else 0)

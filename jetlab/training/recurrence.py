@@ -67,9 +67,9 @@ def _scan(inputs: Any, kernel: Any, mask: Any, first: Any, last: Any) -> Any:
     """
     import tensorflow as tf
 
-    length, jets, nodes = *inputs.shape[:2], kernel.shape[0]
+    (length, jets), nodes = inputs.shape[:2], kernel.shape[0]
     # Input, forget and output gate are sigmoids, the candidate is a tanh: 2 sigmoid(2 z) - 1.
-    scale, offset = (np.repeat(np.float32(each), nodes) for each in ([1, 1, 2, 1], [0, 0, -1, 0]))
+    scale, offset = (np.repeat(np.array(each, np.float32), nodes) for each in ([1, 1, 2, 1], [0, 0, -1, 0]))
 
     def zeros(steps: int, width: int) -> Any:
         array = tf.TensorArray(tf.float32, steps, element_shape=(jets, width), clear_after_read=False)
@@ -78,7 +78,6 @@ def _scan(inputs: Any, kernel: Any, mask: Any, first: Any, last: Any) -> Any:
     def kept(step: Any, new: Any, old: Any) -> Any:
         return new if mask is None else tf.where(mask[step], new, old)
 
-    @tf.custom_gradient
     def scan(inputs: Any, kernel: Any) -> tuple[Any, Callable[..., Any]]:
         def forward(step: Any, outputs: Any, cells: Any, gates: Any) -> Any:
             output, cell = outputs.read(step), cells.read(step)
@@ -117,4 +116,4 @@ def _scan(inputs: Any, kernel: Any, mask: Any, first: Any, last: Any) -> Any:
 
         return tf.where(ended, outputs[last], outputs[1:]), gradient
 
-    return scan(inputs, kernel)
+    return tf.custom_gradient(scan)(inputs, kernel)

@@ -102,7 +102,7 @@ def _plain(value: Any, places: dict[str, int]) -> Any:
         return {**value, "config": {**value["config"], "keras_history": [places[layer], *which]}}
     if "class_name" not in value or value["class_name"] in _VALUES:
         return {name: _plain(each, places) for name, each in value.items()}
-    found = getattr(sys.modules.get(value.get("module")), value["class_name"], None)
+    found = getattr(sys.modules.get(value.get("module", "")), value["class_name"], None)
     if not isinstance(found, type) or not found.__module__.startswith("keras."):
         raise _UnknownError(value["class_name"])
     keras = load_keras()

@@ -46,7 +46,7 @@ class Watch:
         self.first_weights = self.best_weights = model.get_weights()
         self.training_seconds: list[float] = []
         self.over, self.outputs = False, outputs
-        self.first_epoch, self.chosen_rate = 1, config.learning_rate
+        self.first_epoch, self.chosen_rate, self.rate = 1, config.learning_rate, math.nan
         self.keeper = checkpoint.Keeper(keep) if keep else None
         self.fingerprint = checkpoint.fingerprint(data) if keep else 0
         self.reason = "finished"
@@ -106,7 +106,9 @@ class Watch:
             self._diverged(f"The scores became NaN in epoch {self.epoch}")
             return
         found = {"accuracy": accuracy}
-        found |= self.objective.validate(self.data.y_validation, output, self.data.w_validation)
+        weight = self.data.w_validation
+        assert weight is not None  # Data fills in ones
+        found |= self.objective.validate(self.data.y_validation, output, weight)
         val_loss, reported = found["val_loss"], {name: found[name] for name in self.objective.reported}
         seconds = time.perf_counter() - self.epoch_began
         numbers = {"loss": loss, "val_loss": val_loss, **reported, "learning_rate": self.rate, "seconds": seconds}
