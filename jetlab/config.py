@@ -173,7 +173,8 @@ class RunConfig:
         return rate
 
     def _checked_widths(self) -> tuple[int, ...]:
-        if isinstance(self.widths, str) or not isinstance(self.widths, list | tuple):
+        widths: Any = self.widths
+        if not isinstance(widths, list | tuple):
             raise ConfigError(
                 f"widths is {self.widths!r}; allowed is a list of the nodes of each layer, or an empty one."
             )
@@ -249,7 +250,7 @@ def _integer(name: str, value: Any, low: int, high: int) -> int:
 
 def _real(name: str, value: Any, allowed: str) -> float:
     try:
-        number = float(value) if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+        number = math.nan if isinstance(value, bool) or not isinstance(value, numbers.Real) else float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):

@@ -102,7 +102,7 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
             error.filename = os.fspath(path)
         raise
     finally:
-        if temporary:
+        if temporary is not None:
             temporary.unlink(missing_ok=True)
 
 

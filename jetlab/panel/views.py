@@ -135,13 +135,16 @@ def roc(ax: Axes, known: Known) -> None:
     if known.score is not None:
         curves.append(_curve("this network", plots.W, "-", known.y, known.score, known.weight, known.auc))
     for each in curves:
-        style = {"color": each.colour, "linestyle": each.style, "linewidth": 2}
-        ax.plot(plots.EFFICIENCIES, each.rejection, label=each.label, **style)
+        ax.plot(
+            plots.EFFICIENCIES, each.rejection, label=each.label, color=each.colour, linestyle=each.style, linewidth=2
+        )
     plots.rejection_axes(ax)
     # Curves run below the names, which stay legible: small, and on white that shines through.
     size = plots.FONT - (3 if len(curves) <= 5 else 4)
-    style = {"fontsize": size, "labelspacing": 0.25, "framealpha": 0.8, "edgecolor": "none"}
-    ax.legend(handles=ax.get_legend().legend_handles, loc="upper right", borderpad=0.2, **style)
+    style: dict[str, Any] = {"fontsize": size, "labelspacing": 0.25, "framealpha": 0.8, "edgecolor": "none"}
+    legend = ax.get_legend()
+    assert legend is not None  # rejection_axes made it
+    ax.legend(handles=legend.legend_handles, loc="upper right", borderpad=0.2, **style)
     ax.set_title("validation jets", fontsize=plots.FONT)
 
 
@@ -197,7 +200,7 @@ def _before(ax: Axes, known: Known, name: str) -> None:
     values = known.before.get(name)
     if values:
         # With markers, as the present curves: a run cut short after its first epoch is a point, of which no line shows.
-        style = {"color": "#bbbbbb", "marker": "o", "markersize": 4}
+        style: dict[str, Any] = {"color": "#bbbbbb", "marker": "o", "markersize": 4}
         ax.plot(range(1, len(values) + 1), values, label="validation, run before", **style)
 
 
