@@ -15,6 +15,7 @@ from jetlab.config import RunConfig
 
 TRAIN = """
 import sys
+import threading
 import numpy as np
 from jetlab import backend, training
 from jetlab.config import RunConfig
@@ -33,7 +34,7 @@ assert [event.batch for event in events if isinstance(event, training.BatchEnd)]
 assert result.history["val_auc"][-1] > 0.85, result.history
 assert result.reason == "finished"
 assert abs(float(result.model.optimizer.learning_rate.value) - 0.02) < 1e-7
-stop = training.threading.Event()
+stop = threading.Event()
 stop.set()
 assert training.run(config, data, stop=stop).message == "Stopped in batch 1 of epoch 1; no epoch was completed."
 """
