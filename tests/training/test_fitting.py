@@ -467,7 +467,7 @@ def test_device_sets_memory_growth_and_names_the_gpu(monkeypatch, in_use):
 
 def test_memory_growth_comes_before_any_operation():
     code = (
-        "from jetlab import training\n"
+        "from jetlab.backend import device\n"
         "assert device().startswith(('CPU', 'GPU'))\n"
         "from tensorflow.python.eager import context\n"
         "assert not context.context()._initialized\n"
