@@ -51,7 +51,7 @@ def test_two_notebooks_at_a_time_keep_what_both_solved(folder) -> None:
     """Each waits until all are there, so that they write at the same time."""
     code = """
 import sys
-from jetlab import solved
+from jetlab.check import solved
 print("here", flush=True)
 sys.stdin.readline()
 for number in range(30):
