@@ -1,17 +1,22 @@
 """Self-checks: tell the participant whether an exercise is answered rightly, or give the hint that fits the mistake.
 
-In a lesson: `answer = ...`, then `check.exercise("M1.01", answer)`. What was typed may be anything. It is first brought
-to the kind that the exercise asks for, such as a number, and gets a hint where that cannot be done. The check proper is
-a pure function from the answer of that kind (and the lesson's data, where the right answer depends on it) to None for
-right or a hint for wrong; what it raises is a fault of the lesson and keeps its traceback. The checks of M1 and M2 are
-here, those of other lessons in the modules of `_MODULES`, loaded when first asked for.
+In a lesson: `answer = ...`, then `check.exercise("M1.01", answer)`. What was typed may be anything: it is first brought
+to the kind that the exercise asks for, such as a number, and gets a hint where that cannot be done. Then it is looked
+for in the exercise's table, which says of the right answer that it is `RIGHT`, of wrong ones what the mistake is, and
+at the end of `...`, any other answer, how to go about it: the first row that fits is the verdict. The exercises of
+lesson "M3" are in the module `jetlab.check.m3`: tables, or generators of rows that depend on the lesson's data.
 """
 
+import functools
 import importlib
 import inspect
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import pkgutil
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,31 +24,35 @@ from jetlab.check import solved
 from jetlab.errors import ArgumentError
 
 NOT_ANSWERED = "not answered yet"
-RIGHT = "right"
+RIGHT = "right!"
 
-Check = Callable[..., str | None]
-
-
-class Kind(NamedTuple):
-    """What an exercise asks for, in words, and what brings an answer to it: None, or any error, for another kind."""
-
-    asked: str
-    convert: Callable[[Any], Any]
+#: Answers and what is said of them: a value, several numbers in a tuple, a condition on the answer, or `...` for any.
+Table = Mapping[Any, str]
+Rows = Iterator[tuple[Any, str]]
 
 
-_CHECKS: dict[str, tuple[Kind, Check]] = {}
-#: Lesson -> module that registers its checks when it is imported.
-_MODULES = {
-    "M0": "pre",
-    "P1": "pre",
-    "P2": "pre",
-    "P3": "p3",
-    "M3": "m3",
-    "M4": "m4",
-    "M5": "m5",
-    "M6": "m6",
-    "M7": "m7",
-}
+class Kind(dict[str, Table | Callable[..., Rows]]):
+    """The exercises that ask for one kind of answer: name -> table, or what yields its rows from the lesson's data.
+
+    `asked` says in words what they ask for, and `convert` brings an answer to it: None, or any error, for another kind.
+    """
+
+    def __init__(self, asked: str, convert: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self.asked, self.convert = asked, convert
+
+
+@dataclass(frozen=True)
+class Near:
+    """A number with a tolerance of its own, the sum of a relative and an absolute one."""
+
+    value: Any
+    relative: float = 1e-3
+    absolute: float = 0.0
+
+    def fits(self, answer: float) -> bool:
+        """Whether the answer is within the tolerance."""
+        return bool(abs(answer - self.value) <= self.relative * abs(self.value) + self.absolute)
 
 
 def exercise(name: str, answer: Any, **data: Any) -> None:
@@ -55,7 +64,7 @@ def exercise(name: str, answer: Any, **data: Any) -> None:
     """
     said = verdict(name, answer, **data)
     print(f"{name}: {said}")
-    if said == f"{RIGHT}!":
+    if said == RIGHT:
         solved.record(name)
 
 
@@ -77,21 +86,16 @@ def progress() -> None:
 
 def exercises() -> list[str]:
     """Names of the exercises of all lessons, in order."""
-    for module in set(_MODULES.values()):
-        importlib.import_module(f"jetlab.check.{module}")
-    return sorted(_CHECKS)
+    for lesson in _lessons():
+        importlib.import_module(f"jetlab.check.{lesson}")
+    return sorted(name for kind in KINDS for name in kind)
 
 
 def verdict(name: str, answer: Any, **data: Any) -> str:
     """The text that `exercise` prints after the exercise's name; raises as it does."""
-    module = _MODULES.get(str(name).partition(".")[0])
-    if module:
-        importlib.import_module(f"jetlab.check.{module}")
-    if name not in _CHECKS:
-        raise ArgumentError(f"There is no exercise {name!r}; there are {', '.join(exercises())}.")
-    kind, check = _CHECKS[name]
+    kind, table = _find(name)
     # A lesson that forgets some data shows it at once, not first to whoever answers.
-    inspect.signature(check).bind(answer, **data)
+    inspect.signature(table if callable(table) else lambda: None).bind(**data)
     if answer is ...:
         return f"{NOT_ANSWERED}: replace the three dots by your answer and run the cell again."
     try:
@@ -100,8 +104,59 @@ def verdict(name: str, answer: Any, **data: Any) -> str:
         converted = None
     if converted is None:
         return f"hint: this exercise asks for {kind.asked}; an answer of type {type(answer).__name__} does not fit."
-    hint = check(converted, **data)
-    return f"{RIGHT}!" if hint is None else f"hint: {hint}"
+    said = next(said for expected, said in rows(name, **data) if _fits(expected, converted))
+    return said if said == RIGHT else f"hint: {said}"
+
+
+def rows(name: str, **data: Any) -> Rows:
+    """The rows of an exercise's table, the first of which that fits an answer is its verdict."""
+    kind, table = _find(name)
+    yield from table(**data) if callable(table) else table.items()
+    if kind is LETTER and not callable(table):
+        yield ..., f"answer with one letter, {', '.join(sorted(table))}, in quotes."
+
+
+def computed(kind: Kind, name: str) -> Callable[[Callable[..., Rows]], Callable[..., Rows]]:
+    """Make a generator of rows an exercise; its keyword arguments are the lesson's data."""
+
+    def keep(table: Callable[..., Rows]) -> Callable[..., Rows]:
+        kind[name] = table
+        return table
+
+    return keep
+
+
+@functools.cache
+def _lessons() -> list[str]:
+    """The modules beside this one that hold a lesson's exercises, such as "m3"."""
+    modules = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
+    return [name for name in modules if re.fullmatch("[mp][0-9]+", name)]
+
+
+def _find(name: str) -> tuple[Kind, Table | Callable[..., Rows]]:
+    """The kind and the table of an exercise, from the module of its lesson."""
+    lesson = str(name).partition(".")[0].lower()
+    if lesson in _lessons():
+        importlib.import_module(f"jetlab.check.{lesson}")
+    for kind in KINDS:
+        if name in kind:
+            return kind, kind[name]
+    raise ArgumentError(f"There is no exercise {name!r}; there are {', '.join(exercises())}.")
+
+
+def _fits(expected: Any, answer: Any) -> bool:
+    """Whether an answer is the expected one: floats within a relative tolerance of 1e-3, all else exactly."""
+    if expected is ...:
+        return True
+    if isinstance(answer, tuple):
+        return len(answer) == len(expected) and all(map(_fits, expected, answer))
+    if isinstance(expected, tuple):
+        return any(_fits(each, answer) for each in expected)
+    if isinstance(expected, float | np.floating):
+        return Near(expected).fits(answer)
+    if isinstance(expected, Near):
+        return expected.fits(answer)
+    return bool(expected(answer) if callable(expected) else expected == answer)
 
 
 def _number(answer: Any) -> float | None:
@@ -122,155 +177,22 @@ def _two_numbers(answer: Any) -> tuple[float, float] | None:
     return None if first is None or second is None else (first, second)
 
 
-def _names(answer: Any) -> list[str] | None:
+def _names(answer: Any) -> tuple[str, ...] | None:
     """The texts in a list; one text alone is a list of one."""
     given = [answer] if isinstance(answer, str) else answer
     if not isinstance(given, tuple | list | np.ndarray) or not all(isinstance(name, str) for name in given):
         return None
-    return [str(name).strip() for name in given]
+    return tuple(str(name).strip() for name in given)
+
+
+def _lower_names(answer: Any) -> tuple[str, ...] | None:
+    given = _names(answer)
+    return None if given is None else tuple(name.lower() for name in given)
 
 
 NUMBER = Kind("a single number, without quotes", _number)
 TWO_NUMBERS = Kind("two numbers in brackets, such as (1, 2)", _two_numbers)
 NAMES = Kind("a list of names in quotes", _names)
+LOWER_NAMES = Kind("a list of names in quotes", _lower_names)
 LETTER = Kind("one letter in quotes", lambda answer: str(answer).strip().lower())
-
-
-def _register(name: str, kind: Kind) -> Callable[[Check], Check]:
-    def keep(check: Check) -> Check:
-        _CHECKS[name] = (kind, check)
-        return check
-
-    return keep
-
-
-def _choice(name: str, right: str, hints: dict[str, str]) -> None:
-    """Register an exercise that is answered by one of some letters; each wrong one has its hint."""
-
-    def check(letter: str) -> str | None:
-        if letter == right:
-            return None
-        return hints.get(letter, f"answer with one letter, {', '.join(sorted([right, *hints]))}, in quotes.")
-
-    _register(name, LETTER)(check)
-
-
-def _close(answer: float, expected: Any, relative: float = 1e-3) -> bool:
-    return bool(abs(answer - expected) <= relative * abs(expected))
-
-
-@_register("M1.01", NUMBER)
-def _count_w(answer: float, *, is_w: np.ndarray) -> str | None:
-    """How many jets are hadronic W?"""
-    if answer == np.sum(is_w == 1):
-        return None
-    if answer == len(is_w):
-        return "these are all jets; count those with jet_isW_ak7 equal to 1."
-    if answer == np.sum(is_w != 1):
-        return "these are the QCD jets; the W have jet_isW_ak7 equal to 1."
-    if abs(answer - np.mean(is_w == 1)) < 1e-6:
-        return "this is the fraction; the number is asked for: np.sum instead of np.mean."
-    return "jet_isW_ak7 is 1 for a W and 0 else, so its sum is what you want."
-
-
-@_register("M1.02", NUMBER)
-def _jet_pt(answer: float, *, pt: np.ndarray, phi: np.ndarray, jes: float) -> str | None:
-    """Corrected jet pt from the candidates."""
-    vector = float(np.hypot(np.sum(pt * np.cos(phi)), np.sum(pt * np.sin(phi))))
-    if _close(answer, vector * jes):
-        return None
-    if _close(answer, vector):
-        return "this is the raw pt; multiply it by jet_jes_ak7."
-    if _close(answer, np.sum(pt)) or _close(answer, np.sum(pt) * jes):
-        return "this is a scalar sum; momenta are vectors: sum pt cos(phi) and pt sin(phi) first."
-    return "sum px = pt cos(phi) and py = pt sin(phi) over the candidates, take np.hypot, multiply by jet_jes_ak7."
-
-
-@_register("M1.03", NUMBER)
-def _weighted_mean(answer: float, *, pt: np.ndarray, weight: np.ndarray) -> str | None:
-    """Mean pt of QCD jets as in nature."""
-    if _close(answer, np.average(pt, weights=weight)):
-        return None
-    if _close(answer, np.mean(pt)):
-        return "this counts every simulated jet once; the rare high-pt jets were simulated too often: use mcweight."
-    if _close(answer, np.mean(pt * weight)):
-        return "divide by the sum of the weights, not by the number of jets: np.average(values, weights=...)."
-    return "np.average(pt, weights=mcweight), for the QCD jets only."
-
-
-@_register("M1.04", NUMBER)
-def _delta_phi(answer: float) -> str | None:
-    """Distance in phi of a track at 3.1 from a jet at -3.1."""
-    distance = 2 * np.pi - 6.2
-    if abs(abs(answer) - distance) < 2e-3:
-        return None
-    if abs(abs(answer) - 6.2) < 1e-3:
-        return "phi is an angle: 3.1 and -3.1 are neighbours across pi. Take the short way round."
-    return "go from 3.1 up to pi, and from -pi up to -3.1; how far is that together?"
-
-
-# Why are the QCD jets reweighted in pt and eta?
-_choice(
-    "M1.05",
-    "b",
-    {
-        "a": "the number of jets per class could be balanced by one factor; look at the shapes of the spectra.",
-        "c": "reweighting adds no jets, it changes how much each counts. Look at the spectra before and after.",
-    },
-)
-
-
-@_register("M2.01", NUMBER)
-def _cut_efficiency(answer: float, *, passes: np.ndarray, is_w: np.ndarray, weight: np.ndarray) -> str | None:
-    """Signal efficiency of a cut."""
-    signal, background = (np.average(passes[is_w == c], weights=weight[is_w == c]) for c in (1, 0))
-    if _close(answer, signal):
-        return None
-    if _close(answer, background):
-        return "this is the background efficiency, the fraction of QCD that passes; take the W."
-    if _close(answer, np.average(passes, weights=weight)):
-        return "this is the fraction of all jets; an efficiency is of one class: take the W only."
-    if _close(answer, np.average(is_w[passes] == 1, weights=weight[passes])):
-        return "this is the purity, the fraction of W among what passes; efficiency is what passes among the W."
-    if _close(answer, np.mean(passes[is_w == 1])):
-        return "nearly: the jets have weights, use np.average(..., weights=...)."
-    return "np.average(passes[is_w == 1], weights=weight[is_w == 1])."
-
-
-@_register("M2.02", NUMBER)
-def _parameters(answer: float) -> str | None:
-    """Parameters of a dense network 4 - 64 - 64 - 64 - 1."""
-    right, without_bias = 5 * 64 + 65 * 64 + 65 * 64 + 65, 4 * 64 + 64 * 64 * 2 + 64
-    if answer == right:
-        return None
-    if answer == without_bias:
-        return "every node also has a bias: (inputs + 1) x nodes for each layer."
-    if answer == right - 65 * 64:
-        return "there are three hidden layers of 64 nodes, so two steps from 64 to 64."
-    if answer == right - 65:
-        return "do not forget the output node: 64 weights and a bias."
-    return "a layer has (inputs + 1) x nodes parameters; add those of the four layers, or ask model.summary()."
-
-
-@_register("M2.03", NUMBER)
-def _best_epoch(answer: float, *, val_loss: list[float], loss: list[float]) -> str | None:
-    """Epoch with the lowest validation loss, counted from 1."""
-    best = int(np.argmin(val_loss)) + 1
-    if answer == best:
-        return None
-    if answer == best - 1:
-        return "nearly: np.argmin counts from 0, epochs from 1."
-    if answer in (int(np.argmin(loss)) + 1, int(np.argmin(loss))):
-        return "this is where the *training* loss is lowest; it goes on falling while the network learns by heart."
-    return "np.argmin(history['val_loss']) + 1."
-
-
-# What is wrong with quoting the best of 20 runs by test AUC?
-_choice(
-    "M2.04",
-    "c",
-    {
-        "a": "a test set may be looked at as often as you like, as long as nothing is *chosen* by what it says.",
-        "b": "early stopping looks at the validation set. Who looked at the test set?",
-    },
-)
+KINDS = (NUMBER, TWO_NUMBERS, NAMES, LOWER_NAMES, LETTER)

@@ -6,6 +6,7 @@ A file each, so that notebooks which are open side by side cannot undo what the 
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 _SESSION: set[str] = set()
 
@@ -48,6 +49,6 @@ def read() -> tuple[set[str], str]:
 def _in_solution() -> bool:
     """Whether the cell that runs is tagged so: JupyterLab sends a cell's tags along with its code."""
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
+    shell: Any = ipython.get_ipython() if ipython else None
     parent = shell.get_parent() if hasattr(shell, "get_parent") else None
     return "solution" in ((parent or {}).get("metadata", {}).get("tags") or [])

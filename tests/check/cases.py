@@ -1,4 +1,4 @@
-"""Right and typical wrong answers of all lessons but M1 and M2: name -> (data, right, wrong -> word of its hint)."""
+"""Right and typical wrong answers of every exercise: name -> (data, right, wrong -> word of its hint)."""
 
 import numpy as np
 
@@ -16,7 +16,15 @@ JES = {
 
 EVENT = {"track": np.array([0, 0, 0, 1, 1]), "layer": np.array([0, 1, 2, 1, 2]), "event": np.zeros(5, int)}
 
-PRE = {
+IS_W = np.array([1, 1, 1, 0, 0])
+CUT = {
+    "passes": np.array([True, True, False, True, False]),
+    "is_w": IS_W,
+    "weight": np.array([1.0, 2.0, 1.0, 2.0, 3.0]),
+}
+CURVES = {"val_loss": [0.6, 0.4, 0.5, 0.7, 0.8], "loss": [0.6, 0.4, 0.3, 0.2, 0.1]}
+
+CASES = {
     "M0.01": ({}, "b", {"a": "right plot", "W": "one letter"}),
     "P1.01": ({}, 4.25 / 3, {4.25: "sum", (4.25 / 3) ** 0.5: "root", 2.5 / 3: "absolute", 0.5: "cancel", 9: "np.mean"}),
     "P1.02": (
@@ -47,7 +55,7 @@ PRE = {
     ),
     "P1.05": ({}, 1.4, {-1.4: "uphill", 0.7: "factor of 2", 2.8: "*mean*", 0.6: "factor of x", -14: "step", 3: "0 -"}),
     "P1.06": ({}, "b", {"a": "deeper", "c": "0.17", "d": "one letter"}),
-    "P1.07": (LOSSES, 2, {4: "by heart", 3: "degree 0", 0.4: "argmin", 1: "argmin"}),
+    "P1.07": (LOSSES, 2, {4: "by heart", 3: "degree 0", 0.4: "this is a loss", 1: "argmin"}),
     "P1.08": (
         {},
         (7, 5),
@@ -88,6 +96,27 @@ PRE = {
         ("cnn", "dense", "lstm"),
         {("dense", "cnn", "lstm"): "grid", ("cnn", "dense", "cnn"): "ordered", ("cnn",): "three names", "cnn": "three"},
     ),
+    "M1.01": ({"is_w": IS_W}, 3, {5: "all jets", 2: "QCD", 0.6: "fraction", 17: "sum"}),
+    "M1.02": (
+        {"pt": np.array([30.0, 40.0]), "phi": np.array([0.0, np.pi / 2]), "jes": 1.1},
+        55.0,
+        {50.0: "raw", 70.0: "scalar", 77.0: "scalar", 1.0: "hypot"},
+    ),
+    "M1.03": (
+        {"pt": np.array([200.0, 300.0]), "weight": np.array([3.0, 1.0])},
+        225.0,
+        {250.0: "once", 450.0: "sum of the weights", 1.0: "average"},
+    ),
+    "M1.04": ({}, 2 * np.pi - 6.2, {6.2: "angle", -6.2: "angle", 3.0: "together"}),
+    "M1.05": ({}, "b", {"a": "shapes", "c": "how much each counts", "x": "one letter"}),
+    "M2.01": (
+        CUT,
+        0.75,
+        {0.4: "background", 5 / 9: "all jets", 0.6: "purity", 2 / 3: "weights", 0.9: "np.average(passes"},
+    ),
+    "M2.02": ({}, 8705, {8512: "bias", 4545: "three hidden", 8640: "output", 12: "inputs"}),
+    "M2.03": (CURVES, 2, {1: "counts from 0", 5: "training", 4: "training", 3: "argmin"}),
+    "M2.04": ({}, "c", {"a": "chosen", "b": "validation", 4: "one letter"}),
     "M3.01": (
         {"eta": np.array([0.1, 0.3, -0.2]), "pt": np.array([10.0, 20.0, 10.0])},
         0.125,
@@ -116,9 +145,9 @@ PRE = {
     ),
     "M3.07": ({}, "c", {"a": "divided by", "b": "gone", "x": "one letter"}),
     "M4.01": (
-        {"counts": np.array([10, 30, 40, 50]), "length": 30},
-        0.5,
-        {2: "np.mean", 0.75: "fits and loses none", 30 / 130: "*candidates*", 0.1: "counts > length"},
+        {"counts": np.array([10, 30, 40, 50, 60]), "length": 30},
+        0.6,
+        {0.4: "that fit", 3: "np.mean", 0.8: "loses none", 60 / 190: "*candidates*", 0.1: "counts > length"},
     ),
     "M4.02": ({}, 0, {-0.7: "int32", -1: "round", 7: "np.int32"}),
     "M4.03": ({}, np.log(2), {-np.log(2): "minus", 0.5: "score", 0.30103: "natural", 1: "natural", 7: "put in"}),

@@ -9,35 +9,9 @@ import numpy as np
 import pytest
 
 from jetlab import check
+from jetlab.check import engine
 from jetlab.errors import ArgumentError
-from tests.check.cases import PRE
-
-IS_W = np.array([1, 1, 1, 0, 0])
-PT, PHI = np.array([30.0, 40.0]), np.array([0.0, np.pi / 2])
-SPECTRUM = {"pt": np.array([200.0, 300.0]), "weight": np.array([3.0, 1.0])}
-CUT = {
-    "passes": np.array([True, True, False, True, False]),
-    "is_w": IS_W,
-    "weight": np.array([1.0, 2.0, 1.0, 1.0, 3.0]),
-}
-CURVES = {"val_loss": [0.6, 0.4, 0.5, 0.7, 0.8], "loss": [0.6, 0.4, 0.3, 0.2, 0.1]}
-
-CASES = {
-    "M1.01": ({"is_w": IS_W}, 3, {5: "all jets", 2: "QCD", 0.6: "fraction", 17: "sum"}),
-    "M1.02": (
-        {"pt": PT, "phi": PHI, "jes": 1.1},
-        55.0,
-        {50.0: "raw", 70.0: "scalar", 77.0: "scalar", 1.0: "hypot"},
-    ),
-    "M1.03": (SPECTRUM, 225.0, {250.0: "once", 450.0: "sum of the weights", 1.0: "average"}),
-    "M1.04": ({}, 2 * np.pi - 6.2, {6.2: "angle", 3.0: "together"}),
-    "M1.05": ({}, "b", {"a": "shapes", "c": "how much each counts", "x": "one letter"}),
-    "M2.01": (CUT, 0.75, {0.25: "background", 0.5: "all jets", 2 / 3: "weights", 0.9: "average"}),
-    "M2.02": ({}, 8705, {8512: "bias", 4545: "three hidden", 8640: "output", 12: "inputs"}),
-    "M2.03": (CURVES, 2, {1: "counts from 0", 5: "training", 3: "argmin"}),
-    "M2.04": ({}, "c", {"a": "chosen", "b": "validation", 4: "one letter"}),
-    **PRE,
-}
+from tests.check.cases import CASES, IS_W
 
 
 def test_every_exercise_has_a_case():
@@ -45,31 +19,40 @@ def test_every_exercise_has_a_case():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_at_least_two_wrong_answers_have_hints_of_their_own(name):
-    assert len(set(CASES[name][2].values())) >= 2
-
-
-@pytest.mark.parametrize("name", CASES)
-def test_unanswered_and_right(name, capsys):
-    data, right, _ = CASES[name]
+def test_unanswered_right_and_typical_wrong_answers(name, capsys):
+    data, right, hints = CASES[name]
     check.exercise(name, ..., **data)
     assert check.NOT_ANSWERED in capsys.readouterr().out
     assert check.verdict(name, right, **data) == "right!"
     if not isinstance(right, str | tuple):
         assert check.verdict(name, np.float64(right), **data) == "right!"
+    said = {wrong: check.verdict(name, wrong, **data) for wrong in hints}
+    assert {wrong: said[wrong] for wrong in hints if not said[wrong].startswith("hint: ")} == {}
+    assert {wrong: said[wrong] for wrong, word in hints.items() if word not in said[wrong]} == {}
+    assert len(set(said.values())) >= 2
 
 
-@pytest.mark.parametrize(("name", "wrong"), [(name, wrong) for name in CASES for wrong in CASES[name][2]])
-def test_typical_wrong_answers_get_their_hint(name, wrong):
-    data, _, hints = CASES[name]
-    said = check.verdict(name, wrong, **data)
-    assert said.startswith("hint: ")
-    assert hints[wrong] in said
+@pytest.mark.parametrize("name", CASES)
+def test_every_answer_stated_in_a_table_gets_what_is_said_of_it_there(name):
+    """No earlier row takes it away, so that the right answer is not among the wrong ones either."""
+    data = CASES[name][0]
+    rows = list(engine.rows(name, **data))
+    assert engine.RIGHT in dict(rows).values()
+    stated = [(value, said) for expected, said in rows for value in values(name, expected)]
+    said = [(value, check.verdict(name, value, **data).removeprefix("hint: ")) for value, _ in stated]
+    assert said == stated
 
 
-def test_purity_is_told_from_efficiency():
-    data = CUT | {"weight": np.array([1.0, 2.0, 1.0, 2.0, 3.0])}
-    assert "purity" in check.verdict("M2.01", 0.6, **data)
+def values(name, expected):
+    """The answers that a row is about, as far as it states them."""
+    if isinstance(expected, tuple):
+        if name in engine.NUMBER:
+            return [value for each in expected for value in values(name, each)]
+        another = -99 if name in engine.TWO_NUMBERS else "another"
+        return [tuple(another if part is ... else getattr(part, "value", part) for part in expected)]
+    if expected is ... or callable(expected):
+        return []
+    return [getattr(expected, "value", expected)]
 
 
 class Refuses:
@@ -130,7 +113,7 @@ def test_a_tensor_is_a_number():
 
 
 @pytest.mark.parametrize("answer", [..., 3, "three"])
-@pytest.mark.parametrize("data", [{}, {"is_W": IS_W}, {"is_w": IS_W, "pt": PT}])
+@pytest.mark.parametrize("data", [{}, {"is_W": IS_W}, {"is_w": IS_W, "pt": IS_W}])
 def test_a_lesson_that_gives_other_data_than_the_check_asks_for_is_at_fault(answer, data):
     with pytest.raises(TypeError, match="argument"):
         check.exercise("M1.01", answer, **data)
@@ -146,6 +129,9 @@ def test_a_fault_in_the_lessons_data_keeps_its_traceback():
 def test_an_exercise_that_does_not_exist_is_the_lessons_fault_too():
     with pytest.raises(ArgumentError, match=r"no exercise 'M9\.99'; there are M0\.01, M1\.01"):
         check.exercise("M9.99", ...)
+    for name in ("", "engine.01", "m1.01", "M1", 3):
+        with pytest.raises(ArgumentError, match="There is no exercise"):
+            check.verdict(name, ...)
 
 
 @pytest.mark.parametrize("name", ["P1.02", "P1.08", "P3.08"])

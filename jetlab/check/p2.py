@@ -1,0 +1,92 @@
+"""The exercises of P2, neural networks."""
+
+import math
+
+import numpy as np
+
+from jetlab.check.engine import LETTER, NUMBER, RIGHT, Near, Rows, computed
+
+
+def sigmoid(z: float) -> float:
+    """The activation of P2.01."""
+    return 1 / (1 + math.exp(-z))
+
+
+# Sigmoid neuron with weights (2, -1), bias 0.5, input (1, 3).
+NUMBER["P2.01"] = {
+    sigmoid(-0.5): RIGHT,
+    -0.5: "this is the weighted sum z; the sigmoid of it is asked for.",
+    sigmoid(-1): "the bias is missing: 2 x 1 - 1 x 3 + 0.5.",
+    (sigmoid(0.5), sigmoid(5.5)): "mind the signs: the second weight is -1, and the sigmoid is 1 / (1 + exp(-z)).",
+    0: "this would be ReLU; here the activation is a sigmoid.",
+    ...: "z = 2 x 1 - 1 x 3 + 0.5, then 1 / (1 + exp(-z)).",
+}
+
+# Largest derivative of the sigmoid.
+NUMBER["P2.02"] = {
+    0.25: RIGHT,
+    0.5: "this is the sigmoid's value at 0; its derivative there is s (1 - s).",
+    1.0: "this is tanh's, or the largest value of the sigmoid itself; its derivative is s (1 - s).",
+    ...: "the derivative is s (1 - s) with s between 0 and 1: where is that largest? Or use the slider.",
+}
+
+# Derivative of the cross-entropy with respect to z, truth 1 and score 0.3.
+NUMBER["P2.03"] = {
+    -0.7: RIGHT,
+    0.7: "mind the sign: a larger z brings the score nearer to the truth 1, so the loss falls.",
+    -1 / 0.3: "this is dloss/dscore; multiply by the sigmoid's derivative, score (1 - score).",
+    0.21: "this is dscore/dz; multiply by dloss/dscore, -1 / score for truth 1.",
+    -0.147: "score - truth is all of it already: the sigmoid's derivative has cancelled.",
+    ...: "dloss/dscore is -1 / score for truth 1, dscore/dz is score (1 - score); multiply them.",
+}
+
+# A quarter to the tenth power.
+NUMBER["P2.04"] = {
+    Near(0.25**10, 1e-2): RIGHT,
+    0.25: "this is one layer; there are ten, one after the other.",
+    2.5: "the factors of the layers multiply, they do not add: a power, not a product with 10.",
+    Near(0.5**10, 1e-2): "the sigmoid's largest *derivative* is 1/4; 1/2 is its value there.",
+    Near(4**10, 1e-2): "upside down: it shrinks.",
+    ...: "every layer brings a factor of the largest derivative, found in P2.02: to the power of ten.",
+}
+
+# Nodes of one hidden layer that make 1024 straight pieces.
+NUMBER["P2.05"] = {
+    1023: RIGHT,
+    1024: "nearly: with no kink there is one piece already.",
+    (20, 512): "in a single layer nothing is folded: every piece but the first needs a kink of its own.",
+    ...: "one kink makes two pieces, two make three: how many for 1024?",
+}
+
+# Why is the training loss above the validation loss with dropout?
+LETTER["P2.06"] = {
+    "c": RIGHT,
+    "a": "it happens with every sample: what does dropout do in training that it does not in use?",
+    "b": "then something would be badly wrong; but it happens in honest trainings too. When is dropout on?",
+}
+
+# Parameters of 64 - 512 - 512 - 10.
+NUMBER["P2.07"] = {
+    65 * 512 + 513 * 512 + 513 * 10: RIGHT,
+    64 * 512 + 512 * 512 + 512 * 10: "every node also has a bias: (inputs + 1) x nodes for each layer.",
+    65 * 512 + 513 * 10: "the step from the first 512 nodes to the second 512 is missing.",
+    65 * 512 + 513 * 512: "do not forget the ten outputs.",
+    ...: "a layer has (inputs + 1) x nodes parameters; the three layers are 64 to 512, 512 to 512 and 512 to 10.",
+}
+
+
+@computed(NUMBER, "P2.08")
+def binomial(*, accuracy: float, n: int) -> Rows:
+    """Standard deviation of an accuracy measured with n images."""
+    variance = accuracy * (1 - accuracy) / n
+    yield Near(np.sqrt(variance), 1e-2), RIGHT
+    yield Near(variance, 1e-2), "this is the variance; take its root."
+    yield (
+        Near(np.sqrt(variance) * n, 1e-2),
+        "this is the standard deviation of the *number* of right images; divide by n for that of the fraction.",
+    )
+    yield (
+        Near(1 / np.sqrt(n), 1e-2),
+        "for a fraction p near 1 it is smaller: there is a factor of the root of p (1 - p).",
+    )
+    yield ..., "the variance of a binomial fraction p is p (1 - p) / n."
