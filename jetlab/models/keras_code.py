@@ -5,14 +5,29 @@ jets in another order than `jetlab.training`, so the trained weights differ as t
 """
 
 import textwrap
-from collections.abc import Iterator
+from typing import Any
 
 from jetlab.config import RunConfig
 from jetlab.models import objectives
-from jetlab.models.networks import EMBEDDING, HEAD_NODES, N_CLASSES, Shape, starts_at_zero
+from jetlab.models.networks import N_CLASSES, Layer, Shape, describe
 
 #: What the code calls the optimizers of `config.OPTIMIZERS`.
 OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "nadam": "Nadam", "sgd": "SGD", "rmsprop": "RMSprop"}
+#: Arguments that are written without their names.
+PLACED = ("shape", "units", "filters", "kernel_size", "input_dim", "output_dim", "rate", "layer")
+#: Layer -> its line, where it is not just called on x.
+LINES = {
+    "input": "inputs = x = {call}",
+    "image": "inputs = x = {call}",
+    "features": "features = {call}",
+    "mask": "x = {call}(features)  # rows of zeros are padding",
+    "id_class": "id_class = {call}",
+    "embedding": "embedding = {call}",
+    "joined": "x = {call}([x, embedding(id_class)])",
+    "sum": """# The sum over constituents, divided by the number of places; padding counts as 0.
+present = keras.ops.any(keras.ops.not_equal(features, 0.0), axis=-1, keepdims=True)
+x = keras.ops.mean(x * keras.ops.cast(present, "float32"), axis=1)""",
+}
 #: Columns of a comment: what a screen at 125 % shows without scrolling.
 WIDTH = 88
 
@@ -47,34 +62,30 @@ def code(config: RunConfig, row: int | Shape) -> str:
 
 def model_code(config: RunConfig, row: int | Shape) -> str:
     """The imports, the seed and the network, layer by layer, as a variable `model`."""
-    shapes = _shapes(row)
-    write = {"dense": _dense, "cnn": _cnn, "deep_sets": _deep_sets}.get(config.model, _recurrent)
     imports = [
         *(["import math", ""] if config.schedule == "cosine" else []),
         "import keras",
         *(["import numpy as np"] if config.train_size is not None else []),
     ]
-    objective = objectives.get(config.loss)
-    start = ', kernel_initializer="zeros"' if starts_at_zero(config) else ""
-    output = f'{objective.outputs}, activation="{objective.activation}"{start}, name="output"'
-    last = f"x = keras.layers.Dense({output})(x)"
-    names = "[features, id_class]" if len(shapes) > 1 else "features" if _is_set(config) else "inputs"
-    model = f'model = keras.Model({names}, x, name="{config.model}")'
+    layers = describe(config, row)
+    names = {layer.name for layer in layers}
+    inputs = "[features, id_class]" if "id_class" in names else "features" if "features" in names else "inputs"
+    model = f'model = keras.Model({inputs}, x, name="{config.model}")'
     seed = f"keras.utils.set_random_seed({config.seed})"
-    return "\n".join([*imports, "", seed, "", *write(config, shapes), last, model, ""])
+    return "\n".join([*imports, "", seed, "", *map(_line, layers), model, ""])
 
 
 def fit_code(config: RunConfig, row: int | Shape) -> str:
     """What x, y and w are, `model.compile` and `model.fit`; follows `model_code`."""
     binary = objectives.get(config.loss).classifies
-    several = len(_shapes(row)) > 1
+    shapes = [layer.shape for layer in describe(config, row) if layer.kind == "Input"]
     functions = [GAUSSIAN_NLL] if config.loss == "gaussian_nll" else []
     functions += [_rate(config)] if config.schedule in RATES else []
     lines = [line for function in functions for line in ["", *function.strip().splitlines(), ""]]
     lines += [""] if functions else []
-    lines += _comment(_arrays(config, _shapes(row)))
+    lines += _comment(_arrays(config, shapes))
     if config.train_size is not None:
-        kept = "tuple(each[kept] for each in x_train)" if several else "x_train[kept]"
+        kept = "tuple(each[kept] for each in x_train)" if len(shapes) > 1 else "x_train[kept]"
         lines += [
             f"kept = np.random.default_rng({config.seed}).permutation(len(y_train))[:{config.train_size}]",
             f"x_train = {kept}",
@@ -118,81 +129,26 @@ def rate(epoch):
 '''
 
 
-def _dense(config: RunConfig, shapes: tuple[tuple[int, ...], ...]) -> Iterator[str]:
-    yield f'inputs = x = keras.layers.Input({shapes[0]}, name="input")'
-    for number, nodes in enumerate(config.layer_nodes, start=1):
-        yield _hidden(config, nodes, f"hidden_{number}")
-        yield from _dropout(config, number)
+def _line(layer: Layer) -> str:
+    """What makes a layer and calls it, and before that the line for the layer in it, where there is one."""
+    inner = [f"layer = {_call(each)}\n" for each in layer.arguments.values() if isinstance(each, Layer)]
+    return "".join([*inner, LINES.get(layer.name, "x = {call}(x)").format(call=_call(layer))])
 
 
-def _cnn(config: RunConfig, shapes: tuple[tuple[int, ...], ...]) -> Iterator[str]:
-    yield f'inputs = x = keras.layers.Input({shapes[0]}, name="image")'
-    for i in range(config.layers):
-        options = f'padding="same", activation="{config.activation}", name="convolution_{i + 1}"'
-        yield f"x = keras.layers.Conv2D({config.nodes << i}, 3, {options})(x)"
-        if shapes[0][0] >> i >= 2:
-            yield f'x = keras.layers.MaxPooling2D(name="pooling_{i + 1}")(x)'
-        yield from _dropout(config, i + 1)
-    yield 'x = keras.layers.Flatten(name="flatten")(x)'
-    yield f'x = keras.layers.Dense({HEAD_NODES}, activation="{config.activation}", name="head")(x)'
+def _call(layer: Layer) -> str:
+    # The data type need not be written: it is the one that Keras takes where nobody has set another.
+    written = {name: _value(value) for name, value in layer.arguments.items() if name != "dtype"}
+    arguments = [value if name in PLACED else f"{name}={value}" for name, value in written.items()]
+    return f"keras.layers.{layer.kind}({', '.join([*arguments, f'name={_value(layer.name)}'])})"
 
 
-def _recurrent(config: RunConfig, shapes: tuple[tuple[int, ...], ...]) -> Iterator[str]:
-    yield from _constituents(shapes)
-    cell = config.model.upper()
-    for number in range(1, config.layers + 1):
-        whole = ", return_sequences=True" if number < config.layers else ""
-        layer = f'keras.layers.{cell}({config.nodes}{whole}, name="{config.model}_{number}")'
-        if config.bidirectional:
-            yield f"layer = {layer}"
-            layer = f'keras.layers.Bidirectional(layer, name="bidirectional_{number}")'
-        yield f"x = {layer}(x)"
-        yield from _dropout(config, number)
-    if config.layers == 0:
-        yield 'x = keras.layers.GlobalAveragePooling1D(name="mean")(x)'
+def _value(value: Any) -> str:
+    if isinstance(value, Layer):
+        return "layer"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
-def _deep_sets(config: RunConfig, shapes: tuple[tuple[int, ...], ...]) -> Iterator[str]:
-    yield from _constituents(shapes)
-    for number in range(1, config.layers + 1):
-        yield _hidden(config, config.nodes, f"each_{number}")
-    yield "# The sum over constituents, divided by the number of places; padding counts as 0."
-    yield "present = keras.ops.any(keras.ops.not_equal(features, 0.0), axis=-1, keepdims=True)"
-    yield 'x = keras.ops.mean(x * keras.ops.cast(present, "float32"), axis=1)'
-    for number in range(1, config.layers + 1):
-        yield _hidden(config, config.nodes, f"hidden_{number}")
-        yield from _dropout(config, number)
-
-
-def _constituents(shapes: tuple[tuple[int, ...], ...]) -> Iterator[str]:
-    yield f'features = keras.layers.Input({shapes[0]}, name="features")'
-    yield 'x = keras.layers.Masking(name="mask")(features)  # rows of zeros are padding'
-    if len(shapes) > 1:
-        yield f'id_class = keras.layers.Input({shapes[1]}, name="id_class")'
-        yield f'embedding = keras.layers.Embedding({N_CLASSES}, {EMBEDDING}, mask_zero=True, name="embedding")'
-        yield 'x = keras.layers.Concatenate(name="joined")([x, embedding(id_class)])'
-
-
-def _hidden(config: RunConfig, nodes: int, name: str) -> str:
-    return f'x = keras.layers.Dense({nodes}, activation="{config.activation}", name="{name}")(x)'
-
-
-def _dropout(config: RunConfig, number: int) -> Iterator[str]:
-    if config.dropout:
-        yield f'x = keras.layers.Dropout({config.dropout!r}, name="dropout_{number}")(x)'
-
-
-def _is_set(config: RunConfig) -> bool:
-    return config.model not in ("dense", "cnn")
-
-
-def _shapes(row: int | Shape) -> tuple[tuple[int, ...], ...]:
-    if isinstance(row, int):
-        return ((row,),)
-    return tuple(map(tuple, row)) if isinstance(row[0], tuple | list) else (tuple(row),)
-
-
-def _arrays(config: RunConfig, shapes: tuple[tuple[int, ...], ...]) -> list[str]:
+def _arrays(config: RunConfig, shapes: list[tuple[int, ...]]) -> list[str]:
     """What the arrays of the fit are, a sentence each."""
     sizes = [f"(n, {', '.join(map(str, shape))})" for shape in shapes]
     names = [_printable(name) for name in config.inputs]
@@ -209,7 +165,7 @@ def _arrays(config: RunConfig, shapes: tuple[tuple[int, ...], ...]) -> list[str]
     return [*x, f"y_train (n,): {y}", f"w_train (n,): {w}", others]
 
 
-def _sequences(config: RunConfig, shapes: tuple[tuple[int, ...], ...], sizes: list[str]) -> list[str]:
+def _sequences(config: RunConfig, shapes: list[tuple[int, ...]], sizes: list[str]) -> list[str]:
     apart = len(shapes) > 1
     numbers = [_printable(name) for name in config.inputs if name != "id_class"]
     if "id_class" in config.inputs and not apart:
@@ -232,6 +188,5 @@ def _printable(name: str) -> str:
 
 
 def _comment(sentences: list[str]) -> list[str]:
-    indents = {"initial_indent": "# ", "subsequent_indent": "#   "}
-    wrap = textwrap.TextWrapper(WIDTH, **indents, break_long_words=False, break_on_hyphens=False)
+    wrap = textwrap.TextWrapper(WIDTH, "# ", "#   ", break_long_words=False, break_on_hyphens=False)
     return [line for sentence in sentences for line in wrap.wrap(sentence)]

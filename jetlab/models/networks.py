@@ -1,12 +1,12 @@
-"""Networks as Keras models, built from a run configuration.
+"""Networks, each described once: layer by layer, from a run configuration.
 
-All are uncompiled, take inputs as `jetlab.inputs` makes them, and end with the layer that the configured loss wants.
-Their first weights come from Keras' random state, which `jetlab.training.run` seeds.
+From that description come the Keras model, the number of its weights, its code (`jetlab.models.keras_code`) and its
+drawing (`jetlab.plots.network`). The first weights come from Keras' random state, which `jetlab.training.run` seeds.
 """
 
-import itertools
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jetlab.backend import load_keras
 from jetlab.config import RunConfig
@@ -18,90 +18,69 @@ if TYPE_CHECKING:
 
 #: Shape of one jet's inputs: a tuple of shapes for a network with several inputs.
 Shape = tuple[int, ...] | tuple[tuple[int, ...], ...]
-#: Numbers that stand for a particle-flow class, learnt by an `Embedding`; 7 classes with padding, see jets.id_class.
-EMBEDDING, N_CLASSES = 3, 7
-#: Nodes of the dense layer after the convolutions.
-HEAD_NODES = 64
+#: Particle-flow classes with padding, see jets.id_class.
+N_CLASSES = 7
 
 
-def dense(config: RunConfig, n_inputs: int) -> "keras.Model":
-    """Fully connected network on (n, n_inputs) numbers; with no hidden layer it is logistic regression."""
-    keras = load_keras()
-    inputs = x = keras.layers.Input((n_inputs,), name="input")
-    for number, nodes in enumerate(config.layer_nodes, start=1):
-        x = keras.layers.Dense(nodes, activation=config.activation, name=f"hidden_{number}")(x)
-        x = _dropped(x, config, number)
-    return keras.Model(inputs, _output(x, config), name="dense")
+class Layer(NamedTuple):
+    """A layer, which takes what the one before it gives; a second "Input" begins a branch, "Concatenate" joins the two.
 
-
-def cnn(config: RunConfig, image: tuple[int, ...]) -> "keras.Model":
-    """Convolutions of 3 x 3 pixels, each followed by a pooling of 2 x 2, on (n, size, size, channels); then one layer.
-
-    The first has `nodes` filters, each further one twice as many (arXiv:1511.05190, 1701.08784).
+    `kind` and `arguments` are Keras' (only "Sum" is an operation, see `build`); an argument may be a layer itself.
+    `shape` is that of what it gives for one jet, `parameters` its number of weights; `describe` fills them in.
     """
-    keras = load_keras()
-    inputs = x = keras.layers.Input(image, name="image")
-    for number, filters, pooled in _convolutions(config, image):
-        x = keras.layers.Conv2D(filters, 3, padding="same", activation=config.activation, name=f"convolution_{number}")(
-            x
-        )
-        if pooled:
-            x = keras.layers.MaxPooling2D(name=f"pooling_{number}")(x)
-        x = _dropped(x, config, number)
-    x = keras.layers.Flatten(name="flatten")(x)
-    x = keras.layers.Dense(HEAD_NODES, activation=config.activation, name="head")(x)
-    return keras.Model(inputs, _output(x, config), name="cnn")
+
+    kind: str
+    name: str
+    arguments: dict[str, Any]
+    shape: tuple[int, ...] = ()
+    parameters: int = 0
 
 
-def recurrent(config: RunConfig, row: Shape) -> "keras.Model":
-    """LSTM or GRU layers on (n, length, features), and (n, length) classes; padding is masked.
+def describe(config: RunConfig, row: int | Shape) -> tuple[Layer, ...]:
+    """The layers of a configuration from the input to the output, for one jet of that shape (without the batch).
 
-    Every layer but the last hands on its whole sequence (doi:10.1162/neco.1997.9.8.1735, arXiv:1406.1078).
-    """
-    keras = load_keras()
-    cell = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[config.model]
-    inputs, x = _constituents(row)
-    for number in range(1, config.layers + 1):
-        layer = cell(config.nodes, return_sequences=number < config.layers, name=f"{config.model}_{number}")
-        if config.bidirectional:
-            layer = keras.layers.Bidirectional(layer, name=f"bidirectional_{number}")
-        x = _dropped(layer(x), config, number)
-    if config.layers == 0:
-        x = keras.layers.GlobalAveragePooling1D(name="mean")(x)
-    return keras.Model(inputs, _output(x, config), name=config.model)
-
-
-def deep_sets(config: RunConfig, row: Shape) -> "keras.Model":
-    """Particle-flow network: the same layers for each constituent, their sum, and layers after it (arXiv:1810.05165).
-
-    Takes (n, length, features), and (n, length) classes; it does not know the order of the constituents.
-    """
-    keras = load_keras()
-    inputs, x = _constituents(row)
-    for number in range(1, config.layers + 1):
-        x = keras.layers.Dense(config.nodes, activation=config.activation, name=f"each_{number}")(x)
-    # The mean over all places, padding included, is the sum over constituents in a handy unit.
-    features = inputs[0] if isinstance(inputs, list) else inputs
-    present = keras.ops.any(keras.ops.not_equal(features, 0.0), axis=-1, keepdims=True)
-    x = keras.ops.mean(x * keras.ops.cast(present, "float32"), axis=1)
-    for number in range(1, config.layers + 1):
-        x = keras.layers.Dense(config.nodes, activation=config.activation, name=f"hidden_{number}")(x)
-        x = _dropped(x, config, number)
-    return keras.Model(inputs, _output(x, config), name="deep_sets")
-
-
-def build(config: RunConfig, row: int | Shape) -> "keras.Model":
-    """Build the model that `config.model` names, for one jet of that shape (without the batch).
-
-    Raises ArgumentError for a shape that the model cannot take.
+    Raises ArgumentError for a shape that the network cannot take.
     """
     shapes = _shapes(row)
-    wanted, what, make = _BUILDERS[config.model]
+    wanted, what, layers = _NETWORKS[config.model]
     if tuple(map(len, shapes)) not in wanted:
         raise ArgumentError(
             f"A {config.model} network takes {what} per jet, not shape {row}; see jetlab.inputs.prepare."
         )
-    return make(config, shapes[0] if len(shapes) == 1 else shapes)
+    found, shape = [], shapes[0]
+    for layer in (*layers(config, *shapes), _output(config)):
+        shape, parameters = _sized(layer, shape)
+        found.append(layer._replace(shape=shape, parameters=parameters))
+    return tuple(found)
+
+
+def build(config: RunConfig, row: int | Shape) -> "keras.Model":
+    """Build the uncompiled model that `config.model` names, for one jet of that shape, as `jetlab.inputs` makes it.
+
+    Raises ArgumentError for a shape that the model cannot take.
+    """
+    layers, keras = describe(config, row), load_keras()
+    inputs: list[Any] = []
+    branch = x = None
+    for layer in layers:
+        if layer.kind == "Input":
+            branch, x = x, _made(layer)
+            inputs.append(x)
+        elif layer.kind == "Concatenate":
+            # Joined, a place counts as padding only where both say so.
+            x = _made(layer)([branch, x])
+        elif layer.kind == "Sum":
+            # The mean over all places, padding included, is the sum over constituents in a handy unit.
+            present = keras.ops.any(keras.ops.not_equal(inputs[0], 0.0), axis=-1, keepdims=True)
+            x = keras.ops.mean(x * keras.ops.cast(present, "float32"), axis=1)
+        else:
+            x = _made(layer)(x)
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name=config.model)
+
+
+def dense(config: RunConfig, n_inputs: int) -> "keras.Model":
+    """Build a fully connected network on (n, n_inputs) numbers; with no hidden layer it is logistic regression."""
+    return build(config, n_inputs)
 
 
 def count_parameters(config: RunConfig, row: int | Shape | None = None) -> int:
@@ -109,86 +88,134 @@ def count_parameters(config: RunConfig, row: int | Shape | None = None) -> int:
 
     `row` is the shape of one jet's inputs, by default that of as many numbers as the configuration has inputs.
     """
-    shapes = _shapes(len(config.inputs) if row is None else row)
-    n, total = shapes[0][-1], 0
-    if config.model == "cnn":
-        side = shapes[0][0]
-        for _, filters, pooled in _convolutions(config, shapes[0]):
-            total, n, side = total + (9 * n + 1) * filters, filters, side // 2 if pooled else side
-        widths = [side**2 * n, HEAD_NODES]
-    else:
-        if len(shapes) == 2:
-            total, n = N_CLASSES * EMBEDDING, n + EMBEDDING
-        widths = [n]
-    if config.model in ("lstm", "gru"):
-        gates, biases = {"lstm": (4, 1), "gru": (3, 2)}[config.model]
-        ways = 2 if config.bidirectional else 1
-        for _ in range(config.layers):
-            total += ways * gates * config.nodes * (widths[-1] + config.nodes + biases)
-            widths = [ways * config.nodes]
-    elif config.model != "cnn":
-        widths += config.layer_nodes * (2 if config.model == "deep_sets" else 1)
-    widths.append(objectives.get(config.loss).outputs)
-    return total + sum((before + 1) * after for before, after in itertools.pairwise(widths))
-
-
-def starts_at_zero(config: RunConfig) -> bool:
-    """Whether the network is one weighted sum of its inputs, which then starts with weights of zero.
-
-    Random weights are there to make the nodes of a hidden layer differ. One sum has no need of them, and a few epochs
-    of small steps do not undo weights that happen to have the wrong sign: two inputs of M0 ended at an AUC of 0.10.
-    """
-    return config.layers == 0 and config.model != "cnn"
+    return sum(layer.parameters for layer in describe(config, len(config.inputs) if row is None else row))
 
 
 def _shapes(row: int | Shape) -> tuple[tuple[int, ...], ...]:
-    if isinstance(row, int):
-        return ((row,),)
-    if not any(isinstance(each, tuple | list) for each in row):
-        return (tuple(row),)
-    return tuple(tuple(each) if isinstance(each, tuple | list) else (each,) for each in row)
+    several = isinstance(row, tuple | list) and any(isinstance(each, tuple | list) for each in row)
+    rows: Any = row if several else (row,)
+    return tuple(tuple(each) if isinstance(each, tuple | list) else (each,) for each in rows)
 
 
-def _convolutions(config: RunConfig, image: tuple[int, ...]) -> list[tuple[int, int, bool]]:
-    """Number, filters and whether pooling follows, of each convolution: an image of one pixel row is not pooled."""
-    return [(i + 1, config.nodes << i, image[0] >> i >= 2) for i in range(config.layers)]
+def _dense(config: RunConfig, row: tuple[int, ...]) -> Iterator[Layer]:
+    yield Layer("Input", "input", {"shape": row})
+    yield from _hidden(config)
 
 
-def _constituents(row: Shape) -> tuple[Any, Any]:
-    """Inputs for constituents, and the masked sequence made of them: with an embedding where classes come apart."""
-    keras = load_keras()
-    shapes = _shapes(row)
-    features = keras.layers.Input(shapes[0], name="features")
-    x = keras.layers.Masking(name="mask")(features)
-    if len(shapes) == 1:
-        return features, x
-    classes = keras.layers.Input(shapes[1], name="id_class")
-    # Joined, a place counts as padding only where both say so.
-    embedded = keras.layers.Embedding(N_CLASSES, EMBEDDING, mask_zero=True, name="embedding")(classes)
-    return [features, classes], keras.layers.Concatenate(name="joined")([x, embedded])
+def _cnn(config: RunConfig, image: tuple[int, ...]) -> Iterator[Layer]:
+    """Convolutions of 3 x 3 pixels, each followed by a pooling of 2 x 2, on (size, size, channels); then one layer.
+
+    The first has `nodes` filters, each further one twice as many (arXiv:1511.05190, 1701.08784).
+    """
+    yield Layer("Input", "image", {"shape": image})
+    for i in range(config.layers):
+        options = {"padding": "same", "activation": config.activation}
+        yield Layer("Conv2D", f"convolution_{i + 1}", {"filters": config.nodes << i, "kernel_size": 3, **options})
+        # An image of one pixel row is not pooled.
+        if image[0] >> i >= 2:
+            yield Layer("MaxPooling2D", f"pooling_{i + 1}", {})
+        yield from _dropout(config, i + 1)
+    yield Layer("Flatten", "flatten", {})
+    yield Layer("Dense", "head", {"units": 64, "activation": config.activation})
 
 
-def _dropped(x: Any, config: RunConfig, number: int) -> Any:
-    if config.dropout == 0:
-        return x
-    return load_keras().layers.Dropout(config.dropout, name=f"dropout_{number}")(x)
+def _recurrent(config: RunConfig, *shapes: tuple[int, ...]) -> Iterator[Layer]:
+    """LSTM or GRU layers; every one but the last hands on its whole sequence.
+
+    See doi:10.1162/neco.1997.9.8.1735 and arXiv:1406.1078.
+    """
+    yield from _constituents(*shapes)
+    for number in range(1, config.layers + 1):
+        whole = {"return_sequences": True} if number < config.layers else {}
+        layer = Layer(config.model.upper(), f"{config.model}_{number}", {"units": config.nodes, **whole})
+        yield Layer("Bidirectional", f"bidirectional_{number}", {"layer": layer}) if config.bidirectional else layer
+        yield from _dropout(config, number)
+    if config.layers == 0:
+        yield Layer("GlobalAveragePooling1D", "mean", {})
 
 
-def _output(x: Any, config: RunConfig) -> Any:
+def _deep_sets(config: RunConfig, *shapes: tuple[int, ...]) -> Iterator[Layer]:
+    """Particle-flow network: the same layers for each constituent, their sum, and layers after it (arXiv:1810.05165).
+
+    It does not know the order of the constituents.
+    """
+    yield from _constituents(*shapes)
+    for number in range(1, config.layers + 1):
+        yield Layer("Dense", f"each_{number}", {"units": config.nodes, "activation": config.activation})
+    yield Layer("Sum", "sum", {})
+    yield from _hidden(config)
+
+
+def _constituents(features: tuple[int, ...], classes: tuple[int, ...] | None = None) -> Iterator[Layer]:
+    """Features (length, features), with padding masked; where classes (length,) come apart, with their embedding."""
+    yield Layer("Input", "features", {"shape": features})
+    yield Layer("Masking", "mask", {})
+    if classes:
+        yield Layer("Input", "id_class", {"shape": classes})
+        yield Layer("Embedding", "embedding", {"input_dim": N_CLASSES, "output_dim": 3, "mask_zero": True})
+        yield Layer("Concatenate", "joined", {}, (*classes, features[-1] + 3))
+
+
+def _hidden(config: RunConfig) -> Iterator[Layer]:
+    for number, nodes in enumerate(config.layer_nodes, start=1):
+        yield Layer("Dense", f"hidden_{number}", {"units": nodes, "activation": config.activation})
+        yield from _dropout(config, number)
+
+
+def _dropout(config: RunConfig, number: int) -> list[Layer]:
+    return [Layer("Dropout", f"dropout_{number}", {"rate": config.dropout})] if config.dropout else []
+
+
+def _output(config: RunConfig) -> Layer:
     objective = objectives.get(config.loss)
-    start = "zeros" if starts_at_zero(config) else "glorot_uniform"
+    # Random weights are there to make the nodes of a hidden layer differ. One weighted sum has no need of them, and a
+    # few epochs of small steps do not undo weights with the wrong sign: two inputs of M0 ended at an AUC of 0.10.
+    start = {"kernel_initializer": "zeros"} if config.layers == 0 and config.model != "cnn" else {}
+    options = {"units": objective.outputs, "activation": objective.activation, **start}
     # A score near 1 needs float32 also where the user lets Keras calculate in 16 bits (`mixed_float16`).
-    output = load_keras().layers.Dense(
-        objective.outputs, activation=objective.activation, kernel_initializer=start, dtype="float32", name="output"
-    )
-    return output(x)
+    return Layer("Dense", "output", {**options, "dtype": "float32"})
 
 
-#: Model -> numbers of dimensions it takes, in words, and what builds it.
-_BUILDERS: dict[str, tuple[tuple[tuple[int, ...], ...], str, Callable[..., Any]]] = {
-    "dense": (((1,),), "a row of numbers", lambda config, row: dense(config, row[0])),
-    "cnn": (((3,),), "an image", cnn),
-    "lstm": (((2,), (2, 1)), "a sequence of constituents", recurrent),
-    "gru": (((2,), (2, 1)), "a sequence of constituents", recurrent),
-    "deep_sets": (((2,), (2, 1)), "a sequence of constituents", deep_sets),
+def _sized(layer: Layer, before: tuple[int, ...]) -> tuple[tuple[int, ...], int]:
+    """Shape of what a layer gives for a shape that it takes, and its number of weights."""
+    (*places, n), given = before, layer.arguments
+    match layer.kind:
+        case "Input":
+            return given["shape"], 0
+        case "Embedding":
+            return (*before, given["output_dim"]), given["input_dim"] * given["output_dim"]
+        case "Dense":
+            return (*places, given["units"]), (n + 1) * given["units"]
+        case "Conv2D":
+            return (*places, given["filters"]), (9 * n + 1) * given["filters"]
+        case "MaxPooling2D":
+            return (before[0] // 2, before[1] // 2, n), 0
+        case "Flatten":
+            return (math.prod(before),), 0
+        case "LSTM" | "GRU":
+            gates, biases = (4, 1) if layer.kind == "LSTM" else (3, 2)
+            units, kept = given["units"], places if "return_sequences" in given else ()
+            return (*kept, units), gates * units * (n + units + biases)
+        case "Bidirectional":
+            (*kept, units), parameters = _sized(given["layer"], before)
+            return (*kept, 2 * units), 2 * parameters
+        case "GlobalAveragePooling1D" | "Sum":
+            return (n,), 0
+        case _:
+            # What is joined has given its shape itself; all others keep that of what they take.
+            return layer.shape or before, 0
+
+
+def _made(layer: Layer) -> Any:
+    arguments = {name: _made(value) if isinstance(value, Layer) else value for name, value in layer.arguments.items()}
+    return getattr(load_keras().layers, layer.kind)(**arguments, name=layer.name)
+
+
+#: Model -> numbers of dimensions it takes, in words, and its layers before the output.
+_NETWORKS: dict[str, tuple[tuple[tuple[int, ...], ...], str, Callable[..., Iterator[Layer]]]] = {
+    "dense": (((1,),), "a row of numbers", _dense),
+    "cnn": (((3,),), "an image", _cnn),
+    "lstm": (((2,), (2, 1)), "a sequence of constituents", _recurrent),
+    "gru": (((2,), (2, 1)), "a sequence of constituents", _recurrent),
+    "deep_sets": (((2,), (2, 1)), "a sequence of constituents", _deep_sets),
 }

@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from jetlab import models
 from jetlab.config import RunConfig, short_name
 from jetlab.errors import ArgumentError
-from jetlab.models import EMBEDDING, HEAD_NODES, Shape, objectives
+from jetlab.models import Shape
 from jetlab.plots.base import FONT, GREY, QCD, W
 
 #: Layers up to MOST nodes are drawn whole; of larger ones SHOWN, half of them at each end, and dots between.
@@ -61,7 +62,7 @@ def draw(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence[ArrayL
         title = f"{first}\n{last}"
     ax.set_title(title, fontsize=FONT)
     if config.model == "dense":
-        _draw_nodes(ax, config, row if isinstance(row, int) else row[0], weights)
+        _draw_nodes(ax, config, row, weights)
     else:
         _draw_boxes(ax, boxes(config, row), _labels(config))
     # All is within the axes: to measure it for the layout would take longer than to draw it.
@@ -71,12 +72,36 @@ def draw(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence[ArrayL
 
 def boxes(config: RunConfig, row: int | Shape) -> list[Box]:
     """What `draw` shows of a network that is not dense, layer by layer from the input to the output."""
-    shapes = row if isinstance(row[0], tuple | list) else (row,)
-    first, *middle = _image(config, shapes[0]) if config.model == "cnn" else _sequence(config, shapes)
-    return [first, *middle, Box("output", _outputs(config), "output")]
+    found: list[Box] = []
+    for layer in models.describe(config, row):
+        *places, n = layer.shape
+        size, nodes, passes = "×".join(map(str, places)), f"{n} nodes", "→ all" if places else "→ last"
+        match layer.kind:
+            case "Input" if layer.name == "image":
+                found.append(Box("image", (size, f"{n} channel{'s' * (n != 1)}"), "input"))
+            case "Input" if layer.name == "features":
+                found.append(Box("input", (f"{size} places", f"{n} number{'s' * (n != 1)}"), "input", stack=True))
+            case "Embedding":
+                found.append(Box("embedding", ("id_class", f"{n} numbers"), stack=True))
+            case "Conv2D":
+                found.append(Box("conv 3×3", (f"{n} filters", size), stack=True))
+            case "MaxPooling2D":
+                found[-1] = replace(found[-1], lines=(f"{n} filters", f"pool {size}"))
+            case "LSTM" | "GRU":
+                found.append(Box(layer.kind, (nodes, passes), loop=True))
+            case "Bidirectional":
+                cell = layer.arguments["layer"].kind
+                found.append(Box(cell, (f"2×{n // 2} nodes", "both ways", passes), loop=True))
+            case "GlobalAveragePooling1D" | "Sum":
+                found.append(Box(layer.name, ("over all",)))
+            case "Dense" if layer.name == "output":
+                found.append(Box("output", _outputs(config), "output"))
+            case "Dense":
+                found.append(Box("each", (nodes, "shared"), stack=True) if places else Box("dense", (nodes,)))
+    return found
 
 
-def shown(n: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def shown(n: int) -> tuple[NDArray[np.integer[Any]], NDArray[np.floating[Any]]]:
     """Which of a layer's n nodes are drawn, and their heights, one apart and around zero; dots fill a gap of two."""
     if n <= MOST:
         return np.arange(n), (n - 1) / 2 - np.arange(n)
@@ -104,7 +129,7 @@ def _outputs(config: RunConfig) -> tuple[str, ...]:
 
 def _inches(ax: Axes) -> tuple[float, float]:
     """Width and height of the axes; where the layout is only made at drawing, what it will be, about."""
-    width, height = ax.figure.get_size_inches()
+    width, height = (pixels / ax.figure.dpi for pixels in ax.figure.bbox.size)
     spec = ax.get_subplotspec()
     if spec is None or ax.figure.get_layout_engine() is None:
         place = ax.get_position()
@@ -118,13 +143,13 @@ def _room(ax: Axes, labels: Sequence[str]) -> float:
     return (max(map(len, labels)) * 0.6 * _TEXT + 1.5 * _TEXT) / 72 / _inches(ax)[0]
 
 
-def _draw_nodes(ax: Axes, config: RunConfig, n_inputs: int, weights: Sequence[ArrayLike] | None) -> None:
-    counts = [n_inputs, *config.layer_nodes, objectives.get(config.loss).outputs]
+def _draw_nodes(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence[ArrayLike] | None) -> None:
+    counts = [layer.shape[-1] for layer in models.describe(config, row) if layer.kind in ("Input", "Dense")]
     columns = [shown(n) for n in counts]
     kernels = None if weights is None else _kernels(weights, counts)
     high = max(5, *(y[0] - y[-1] + 1 for _, y in columns))
     # Input and output have at most as many labels as nodes drawn.
-    labels = _labels(config) if len(config.inputs) == n_inputs else [f"input {i + 1}" for i in range(n_inputs)]
+    labels = _labels(config) if len(config.inputs) == counts[0] else [f"input {i + 1}" for i in range(counts[0])]
     left, right = [labels[i] for i in columns[0][0]], _outputs(config)
     rooms = _room(ax, left), _room(ax, right)
     last = len(counts) - 1
@@ -142,7 +167,7 @@ def _draw_nodes(ax: Axes, config: RunConfig, n_inputs: int, weights: Sequence[Ar
     dots = [i for i, n in enumerate(counts) if n > MOST]
     ax.scatter(np.repeat(dots, 3), np.tile([-0.45, 0, 0.45], len(dots)), s=14, c="black", zorder=3)
     away = size / 2 + 4
-    options = {"textcoords": "offset points", "fontsize": _TEXT, "va": "center"}
+    options: dict[str, Any] = {"textcoords": "offset points", "fontsize": _TEXT, "va": "center"}
     for i, (texts, sign, align) in {0: (left, -1, "right"), last: (right, 1, "left")}.items():
         for text, y in zip(texts, columns[i][1], strict=True):
             ax.annotate(text, (i, y), (sign * away, 0), ha=align, **options)
@@ -167,7 +192,7 @@ def _kernels(weights: Sequence[ArrayLike], counts: Sequence[int]) -> list[NDArra
 
 def _connect(
     ax: Axes,
-    columns: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]],
+    columns: Sequence[tuple[NDArray[np.integer[Any]], NDArray[np.floating[Any]]]],
     kernels: Sequence[NDArray[np.float64]] | None,
 ) -> None:
     """Lines from every drawn node to every one of the next column, the strongest on top."""
@@ -182,7 +207,7 @@ def _connect(
             strengths.append(kernels[i][np.ix_(nodes, next_nodes)].ravel() / (largest or 1.0))
     segments = np.concatenate(lines)
     if kernels is None:
-        ax.add_collection(LineCollection(segments, colors=GREY, linewidths=0.7, alpha=0.45), autolim=False)
+        ax.add_collection(LineCollection(list(segments), colors=GREY, linewidths=0.7, alpha=0.45), autolim=False)
         return
     strength = np.concatenate(strengths)
     order = np.argsort(np.abs(strength))
@@ -191,40 +216,11 @@ def _connect(
     colours[:, :3] = np.where(strength[:, None] > 0, _rgb(POSITIVE), _rgb(NEGATIVE))
     colours[:, 3] = 0.15 + 0.85 * np.abs(strength)
     widths = 0.3 + 4 * np.abs(strength)
-    ax.add_collection(LineCollection(segments, colors=colours, linewidths=widths), autolim=False)
+    ax.add_collection(LineCollection(list(segments), colors=colours, linewidths=widths), autolim=False)
 
 
 def _rgb(colour: str) -> NDArray[np.float64]:
     return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-
-
-def _image(config: RunConfig, image: tuple[int, ...]) -> list[Box]:
-    side, channels = image[0], image[2]
-    found = [Box("image", (f"{side}×{image[1]}", f"{channels} channel{'s' * (channels != 1)}"), "input")]
-    for i in range(config.layers):
-        pooled = side >= 2
-        side = side // 2 if pooled else side
-        filters = config.nodes << i
-        lines = (f"{filters} filters", f"pool {side}×{side}" if pooled else f"{side}×{side}")
-        found.append(Box("conv 3×3", lines, stack=True))
-    return [*found, Box("dense", (f"{HEAD_NODES} nodes",))]
-
-
-def _sequence(config: RunConfig, shapes: Sequence[tuple[int, ...]]) -> list[Box]:
-    length, features = shapes[0]
-    found = [Box("input", (f"{length} places", f"{features} number{'s' * (features != 1)}"), "input", stack=True)]
-    if len(shapes) == 2:
-        found.append(Box("embedding", ("id_class", f"{EMBEDDING} numbers"), stack=True))
-    nodes = f"{config.nodes} nodes"
-    if config.model == "deep_sets":
-        each = [Box("each", (nodes, "shared"), stack=True)] * config.layers
-        return [*found, *each, Box("sum", ("over all",)), *[Box("dense", (nodes,))] * config.layers]
-    if config.layers == 0:
-        return [*found, Box("mean", ("over all",))]
-    ways = (f"2×{nodes}", "both ways") if config.bidirectional else (nodes,)
-    name = config.model.upper()
-    passes = ["→ all"] * (config.layers - 1) + ["→ last"]
-    return [*found, *(Box(name, (*ways, each), loop=True) for each in passes)]
 
 
 def _draw_boxes(ax: Axes, layers: Sequence[Box], labels: Sequence[str]) -> None:
@@ -261,8 +257,9 @@ def _draw_boxes(ax: Axes, layers: Sequence[Box], labels: Sequence[str]) -> None:
             tips.append(end)
     ax.add_collection(LineCollection(lines, colors="black", linewidths=1.5), autolim=False)
     ax.add_collection(PolyCollection(polygons, facecolors=colours, edgecolors="black", zorder=2), autolim=False)
-    ax.scatter(*np.array(tips).T, s=50, c="black", marker=5, zorder=3)
+    tips_x, tips_y = np.array(tips).T
+    ax.scatter(tips_x, tips_y, s=50, c="black", marker=5, zorder=3)
     # Many labels beside many rows begin at the top, and go on beside the next row.
     fits = 1.3 * _TEXT * len(labels) / 72 < along / n_rows
-    place = {"y": 0, "va": "center"} if fits else {"y": 0.5, "va": "top"}
+    place: dict[str, Any] = {"y": 0, "va": "center"} if fits else {"y": 0.5, "va": "top"}
     ax.text(-0.55, s="\n".join(labels), ha="right", fontsize=_TEXT, linespacing=1.3, **place)

@@ -82,6 +82,18 @@ def test_count_parameters_is_keras_count(model, row, layers, bidirectional, loss
     assert built.output_shape == (None, 2 if loss == "gaussian_nll" else 1)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize(("model", "row"), CASES)
+def test_each_layer_is_described_as_keras_makes_it(model, row, bidirectional):
+    config = RunConfig(model=model, layers=2, nodes=5, dropout=0.1, bidirectional=bidirectional)
+    built, described = models.build(config, row), models.describe(config, row)
+    named = [layer for layer in described if layer.kind != "Sum"]
+    assert {layer.name for layer in named} <= {layer.name for layer in built.layers}
+    for layer in named:
+        made = built.get_layer(layer.name)
+        assert (layer.shape, layer.parameters) == (made.output.shape[1:], made.count_params())
+
+
 def test_count_parameters_by_hand():
     assert models.count_parameters(RunConfig(layers=2, nodes=3, inputs=("a", "b"))) == (2 * 3 + 3) + (3 * 3 + 3) + (
         3 + 1
