@@ -47,6 +47,7 @@ test: $(TEST_READY)
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/codespell
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m mypy
 	JETLAB_FAST=$(FAST) $(BIN)/python -m pytest --nbval-lax $(TEST_ARGS)
 
 # The ipykernel before 7 has no subshells: widgets there are served by the one thread that also runs the cells.
