@@ -81,7 +81,7 @@ constraints: $(TEST_READY)
 	touch $(LAB_READY) $(TEST_READY)
 
 clean:
-	rm -rf $(VENV) build docs/notebooks .hypothesis .pytest_cache .ruff_cache
+	rm -rf $(VENV) build docs/notebooks .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
