@@ -16,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from jetlab import models, training
 from jetlab.backend import load_keras
 from jetlab.config import RunConfig
+from jetlab.training import fitting
 from jetlab.training.session import IDLE, PAUSED, RUNNING, Session
 
 EPOCHS, BATCHES = 2, 2
@@ -202,8 +203,8 @@ class SessionMachine(RuleBasedStateMachine):
         super().__init__()
         self.engine, self.models = Engine(), [Model()]
         self.states, self.ends = [IDLE], []
-        self.kept = training.fit, models.build
-        training.fit, models.build = self.engine.fit, lambda config, row: None
+        self.kept = fitting.fit, models.build
+        fitting.fit, models.build = self.engine.fit, lambda config, row: None
         self.session = Session(lambda config: DATA, lambda event, model: None, self.ended, self.states.append)
 
     def ended(self, end):
@@ -276,10 +277,10 @@ class SessionMachine(RuleBasedStateMachine):
     @invariant()
     def it_is_as_it_should_be(self):
         end = time.monotonic() + PATIENCE
-        while not (fitting := [model for model in self.models if self.fits(model)]):
+        while not (found := [model for model in self.models if self.fits(model)]):
             assert time.monotonic() < end, f"{self.seen()}, but should be one of {self.models}"
             time.sleep(0.0005)
-        self.models = fitting
+        self.models = found
 
     def fits(self, model):
         if model.state == IDLE:
@@ -309,7 +310,7 @@ class SessionMachine(RuleBasedStateMachine):
         while self.states[-1] != IDLE or self.session.state != IDLE:
             assert time.monotonic() < end, f"it does not end: {self.seen()}"
             time.sleep(0.0005)
-        training.fit, models.build = self.kept
+        fitting.fit, models.build = self.kept
 
 
 SessionMachine.TestCase.settings = settings(
