@@ -1,7 +1,7 @@
 # `make lab` opens the kit, `make test` runs every test there is; both set up .venv first. `make help` lists the rest.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test test-ipykernel6 site format clean-notebooks constraints clean
+.PHONY: help lab test coverage test-ipykernel6 site format clean-notebooks constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,7 @@ INSTALL := $(BIN)/python -m pip install --prefer-binary --only-binary fastjet,py
 help:
 	@echo "make lab              set up, then open JupyterLab in notebooks/; LAB_ARGS=--no-browser for servers"
 	@echo "make test             set up, then run every test; TEST_ARGS='-k io' or a lesson's path picks some; FAST=0 trains in full"
+	@echo "make coverage         run the tests without the lessons, and list the lines that none of them runs"
 	@echo "make test-ipykernel6  run the browser tests on the last ipykernel before 7"
 	@echo "make site             build the web site, lessons with their outputs, in build/site; JETLAB_HUB=https://... for yours"
 	@echo "make format           format code and notebooks"
@@ -49,6 +50,10 @@ test: $(TEST_READY)
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m mypy
 	JETLAB_FAST=$(FAST) $(BIN)/python -m pytest --nbval-lax $(TEST_ARGS)
+
+# Lines that no test runs. Lessons run on the wheel, elsewhere, so they do not count.
+coverage: $(TEST_READY)
+	$(BIN)/python -m pytest tests --cov --cov-report=term $(TEST_ARGS)
 
 # The ipykernel before 7 has no subshells: widgets there are served by the one thread that also runs the cells.
 test-ipykernel6: $(TEST_READY)
