@@ -2,7 +2,7 @@
 
 `import jetlab` is instant: a submodule, as in `jetlab.io` or `jetlab.training`, is loaded when first asked for, and
 TensorFlow only once a network is built. It also sets how many threads the libraries start (`jetlab.threads`), so import
-jetlab first. `jetlab.doctor()` tells whether this machine is ready for the lessons.
+jetlab first. `jetlab.doctor()` shows whether this machine is ready for the lessons.
 """
 
 import importlib

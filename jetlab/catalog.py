@@ -93,7 +93,7 @@ class _Resuming:
         return headers
 
     def _receive(self, response: requests.Response) -> int | None:
-        """Add the answer to the part file; return the full size in bytes, None if the server does not tell."""
+        """Add the answer to the part file; return the full size in bytes, None if the server does not say."""
         start = 0
         if response.status_code == requests.codes.partial_content:
             start = self.part.stat().st_size

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"jetlab {metadata.version('jetlab')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    doctor = commands.add_parser("doctor", help="tell whether this machine is ready for the lessons")
+    doctor = commands.add_parser("doctor", help="check whether this machine is ready for the lessons")
     doctor.set_defaults(run=_doctor)
 
     simulate = commands.add_parser("simulate", help="make a sample of simulated collisions")

@@ -72,7 +72,7 @@ def zoom(candidates: ak.Array, pt: NDArray[Any], reference: float = 300.0) -> ak
     """Stretch each jet by its pt (n_jets,) [GeV] over a reference pt, which is then the scale of the image.
 
     The prongs of a decay of mass m stand about 2 m / pt apart, so zoomed they stand 2 m / reference apart whatever the
-    pt (arXiv:1609.00607): right for a tagger that shall find a mass in images that are normalised. Raises
+    pt (arXiv:1609.00607): right for a tagger that should find a mass in normalised images. Raises
     ArgumentError.
     """
     if not reference > 0:

@@ -1,4 +1,4 @@
-"""Self-checks: tell the participant whether an exercise is answered rightly, or give the hint that fits the mistake.
+"""Self-checks: is an exercise answered correctly, and if not, which hint fits the mistake?
 
 In a lesson: `answer = ...`, then `check.exercise("M1.01", answer)`. What was typed may be anything: it is first brought
 to the kind that the exercise asks for, such as a number, and gets a hint where that cannot be done. Then it is looked

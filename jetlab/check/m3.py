@@ -34,7 +34,7 @@ def filled(*, pictures: np.ndarray) -> Rows:
 # What goes wrong if one flips before one rotates?
 LETTER["M3.03"] = {
     "b": RIGHT,
-    "a": "distances are kept, but that is not what the flip is for: which half shall be on top?",
+    "a": "distances are kept, but that is not what the flip is for: which half should be on top?",
     "c": "a flip moves nothing out of a square; look at which half ends up on top.",
 }
 
@@ -69,7 +69,7 @@ def significance(*, found: Estimate) -> Rows:
     yield Near(found.value / found.error, 2e-2), RIGHT
     yield (
         Near(-found.value / found.error, 2e-2),
-        "mind the sign: the difference is that of the network *without* the rotation less that with all steps.",
+        "mind the sign: the difference is the network *without* the rotation minus the one with all steps.",
     )
     yield found.value, "this is the difference itself; divide it by its uncertainty."
     yield Near(found.error / found.value, 2e-2), "the other way round: the difference divided by its uncertainty."

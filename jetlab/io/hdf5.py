@@ -68,7 +68,7 @@ def _write_jagged(file: h5py.File, name: str, values: ak.Array, path: str | os.P
 def read_hdf5(path: str | os.PathLike[str]) -> JetSample:
     """Read what `write_hdf5` wrote.
 
-    Unlike ROOT and .npy files, these may hold fewer candidates than jet_ncand_ak7 tells: a lesson may have kept the
+    Unlike ROOT and .npy files, these may hold fewer candidates than jet_ncand_ak7 says: a lesson may have kept the
     leading ones.
 
     Raises:

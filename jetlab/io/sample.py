@@ -33,11 +33,11 @@ class JetSample:
     """Jets with their candidates, the tracks of the same events, and where it all came from.
 
     Attributes:
-        jets: record array, one entry per jet. Event and jet columns are numbers, shape (n_jets,), `ijet` tells the
-            jets of one event apart; candidate columns are jagged, shape (n_jets, var). Dtypes and units: `schema`.
+        jets: record array, one entry per jet. Event and jet columns are numbers, shape (n_jets,), `ijet` numbers the
+            jets of one event; candidate columns are jagged, shape (n_jets, var). Dtypes and units: `schema`.
         tracks: flat record array, one entry per track, with the key of its event and linked to no jet
             (`jets.match_tracks` does that); None where the file has none.
-        provenance: JSON-able; `source` is the file name (or names) read, the rest as the file tells.
+        provenance: JSON-able; `source` is the file name (or names) read, the rest as the file says.
     """
 
     jets: ak.Array
@@ -68,7 +68,7 @@ class JetSample:
         """Return a column (by name) or a smaller sample (by mask, index array or slice).
 
         A column is a numpy array, shape (n_jets,), or, for candidates, an awkward array, shape (n_jets, var). A
-        smaller sample keeps all the tracks, for they belong to events and not to jets.
+        smaller sample keeps all the tracks, because they belong to events and not to jets.
 
         Raises:
             MissingColumnError: the file has no such column.

@@ -162,7 +162,7 @@ def divergence(
     """Jensen-Shannon divergence, in bits, between the shapes of `values` (n,) of jets that pass and that fail.
 
     0 where a cut leaves the shape alone, 1 where nothing overlaps (doi:10.1109/18.61115); with the masses of QCD jets
-    it tells how much a tagger sculpts the background. Raises ComparisonError where all or none pass.
+    it shows how much a tagger sculpts the background. Raises ComparisonError where all or none pass.
     """
     values, passes, weight = _columns(values, passes, weight)
     shapes = [np.histogram(values, edges, weights=weight * part)[0] for part in (passes, 1 - passes)]

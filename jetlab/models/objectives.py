@@ -75,7 +75,7 @@ def _huber(y: Any, output: Any) -> Any:
 
 
 def _gaussian_nll(y: Any, output: Any) -> Any:
-    """Negative log likelihood, less its constant, of a normal distribution whose mean and log variance are put out."""
+    """Negative log likelihood, without its constant, of a normal distribution with this mean and log variance."""
     ops = load_keras().ops
     mean, log_variance = output[:, 0], output[:, 1]
     return 0.5 * (log_variance + ops.square(_column(y)[:, 0] - mean) * ops.exp(-log_variance))

@@ -1,6 +1,6 @@
 """The live panel of M6: the sliders and buttons of `panel`, and the closure against eta growing while a network trains.
 
-What is drawn are validation jets: whoever chooses with this panel leaves the test jets untouched. They are for a
+Validation jets are drawn, so that choosing with this panel leaves the test jets untouched. They are for a
 deliberate look at the end.
 """
 

@@ -96,7 +96,7 @@ class FinishedRun(Protocol):
 
 
 def differences(configs: Sequence[RunConfig]) -> list[str]:
-    """Say for each configuration what tells it from the others, such as "batch size 32, relu".
+    """Say for each configuration how it differs from the others, such as "batch size 32, relu".
 
     Only fields are named that are not equal in all of them, and that act on the configuration's model; inputs are not
     named where they are the model's own. One configuration alone, and equal ones, differ in nothing: "".

@@ -1,7 +1,7 @@
 """The row of buttons that steers a training, its progress bar and its status line: the same below every live panel.
 
-Training runs in the kernel's worker thread; what a panel draws is drawn there too, and no more often than costs one
-part in forty of the training.
+Training runs in the kernel's worker thread; what a panel draws is drawn there too, as often as costs at most one
+fortieth of the training time.
 """
 
 import html

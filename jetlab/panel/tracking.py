@@ -1,6 +1,6 @@
 """The live panel of M7: sliders for the network of 2017, and one event whose assignment is redrawn while it trains.
 
-What is drawn and scored are validation events: whoever chooses with this panel leaves the test events untouched. They
+Validation events are drawn and scored, so that choosing with this panel leaves the test events untouched. They
 are for a deliberate look at the end.
 """
 

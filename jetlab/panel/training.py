@@ -3,8 +3,8 @@
 The panel only shows. What is trained and how is `session`'s and `training`'s, the buttons are `steering`'s, the sliders
 `controls`', the pictures `views`', the table `runs`'s.
 
-All that it shows is of the validation jets, so that whoever chooses with it leaves the test jets untouched. These are
-for a deliberate look at the end.
+All figures are of the validation jets, so that choosing with the panel leaves the test jets untouched. They are for a
+deliberate look at the end.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""The lessons' plots, each drawn on an Axes it is given; colours are Okabe and Ito's, told apart by everyone.
+"""The lessons' plots, each drawn on the Axes it is given, in Okabe and Ito's colours, which everyone can tell apart.
 
 No pyplot: figures are private objects with an Agg canvas, so that a training thread may draw them. A figure made by
 `figure` shows itself as a cell's last expression.

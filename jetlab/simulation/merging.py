@@ -127,7 +127,7 @@ def _jet_columns(jets: dict[str, Array], chosen: Array, correction: Correction, 
 
 
 def _cast(table: dict[str, Array]) -> dict[str, Array]:
-    """The columns in their schema dtypes, early, for the whole of a large sample is held in memory once merged."""
+    """The columns in their schema dtypes, early, because a large sample is held in memory as a whole once merged."""
     columns = schema.TUPLE | schema.TRACK | {"ijet": schema.CANDIDATE["ak7pfcand_ijet"]}
     return {name: values.astype(columns[name].dtype) for name, values in table.items()}
 

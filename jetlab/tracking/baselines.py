@@ -110,7 +110,7 @@ def _bending(curvature: NDArray[np.float64] | float, layer: NDArray[np.int64]) -
 
 
 def _quality(layer: Labels, cluster: Labels, start: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Layers that each cluster crosses, less its width in radians; members come cluster by cluster."""
+    """Layers that each cluster crosses minus its width in radians; members come cluster by cluster."""
     clusters = int(cluster.max(initial=-1)) + 1
     layers = np.bincount(np.unique(cluster * LAYERS + layer) // LAYERS, minlength=clusters)
     first = np.searchsorted(cluster, np.arange(clusters))

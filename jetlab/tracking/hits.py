@@ -27,7 +27,7 @@ class Hits:
         x: centre of the cell, mm, float64 (n,).
         y: as x.
         pt: transverse momentum of the true track in MeV times the sign of its curvature, float64 (n,); NaN for noise
-            and where the file does not tell.
+            and where the file does not say.
     """
 
     event: NDArray[np.int64]

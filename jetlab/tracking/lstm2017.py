@@ -1,7 +1,7 @@
 """The network of the 2017 hands-on: an LSTM that walks outwards over the layers and says where its track's hit is.
 
 Each track candidate is one picture of layers x phi bins: in layer 0 its seed hit alone, in the others every hit of the
-event. For each layer the network gives a probability per bin (S. Farrell et al., arXiv:1810.06111, tell of its kin).
+event. For each layer the network gives a probability per bin (S. Farrell et al., arXiv:1810.06111, has similar ones).
 """
 
 import threading

@@ -1,6 +1,6 @@
 """The network taken further: where will the track be next, and how sure is that, as a Gaussian instead of 200 bins.
 
-An LSTM reads the hits of a track one by one; asked for a layer, a small head tells the mean and the width of the
+An LSTM reads the hits of a track one by one; asked for a layer, a small head gives the mean and the width of the
 residual there. Trained by the negative log likelihood of the true hits, used by `search` in the Kalman filter's place.
 """
 

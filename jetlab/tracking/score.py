@@ -1,4 +1,4 @@
-"""How good an assignment of hits to tracks is: the challenge's clustering efficiency, and what it does not tell.
+"""How good an assignment of hits to tracks is: the challenge's clustering efficiency, and what it does not show.
 
 A prediction is one integer per hit, the number of its track within the event; negative means: of no track.
 """

@@ -1,7 +1,7 @@
 """Tracks as sequences of steps, the inputs and targets of the residual network; domain knowledge lives here.
 
-Only differences of azimuths enter, so that a track learnt at one place of the detector is known at all. A step is told
-as a residual: how far the hit lies from a simple extrapolation of the hits before it, in units of what is usual.
+Only differences of azimuths enter, so that a track learnt at one place of the detector is known everywhere. A step is
+a residual: how far the hit lies from a simple extrapolation of the hits before it, in units of what is usual.
 """
 
 from dataclasses import dataclass
@@ -116,7 +116,7 @@ def history(phi: Floats, layer: Integers, column: int) -> tuple[Floats, Integers
 
 
 def inputs(phi: Floats, layer: Integers, residual: Floats, physics: bool) -> NDArray[np.float32]:
-    """What the network is told of a hit, float32 (n, width): its residual, compressed, and its layer, one-hot.
+    """What the network sees of a hit, float32 (n, width): its residual, compressed, and its layer, one-hot.
 
     With `physics` also the slope of the last step and of the one before (the curvature), and how many hits are known.
 
@@ -136,7 +136,7 @@ def inputs(phi: Floats, layer: Integers, residual: Floats, physics: bool) -> NDA
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """What the residual network starts from, without a network: tells how much is due to learning, how much to search.
+    """What the residual network starts from, without a network: shows what learning and what the search adds.
 
     `width` is in units of the usual residual of such a step, which `fit` takes from training events.
     """

@@ -106,6 +106,6 @@ def _check_classes(y: NDArray[np.float32], w: NDArray[np.float64], part: str) ->
 
 def _check_targets(y: NDArray[np.float32], w: NDArray[np.float64], part: str) -> None:
     if not np.isfinite(y).all():
-        raise TrainingError(f"The {part} targets are not all finite; leave those jets out, or mend the target.")
+        raise TrainingError(f"The {part} targets are not all finite; leave those jets out, or fix the target.")
     if not w.sum() > 0:
         raise TrainingError(f"The {part} part has no jet with a weight above zero; check the weights.")

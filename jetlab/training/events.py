@@ -1,4 +1,4 @@
-"""What a training tells while it runs, to progress bars, panels and tests."""
+"""What a training reports while it runs, to progress bars, panels and tests."""
 
 from dataclasses import dataclass, field
 

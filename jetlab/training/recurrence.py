@@ -15,14 +15,14 @@ from jetlab.backend import load_keras
 if TYPE_CHECKING:
     import keras
 
-#: Jets at once above which Keras' own is as fast: its products of weights then take most of the time.
+#: Above so many jets at once Keras' own loop is as fast: products of weights then take most of the time.
 MOST_JETS = 32
 
 
 def quicken(layers: "Iterable[keras.Layer]") -> None:
-    """Have those of these layers that are an LSTM as jetlab makes them called in another way, in place.
+    """Give each LSTM among these layers, if it is like jetlab's own, a faster call, in place.
 
-    They leave to Keras what is traced for more than MOST_JETS jets, or a number that is not known.
+    A call for more than MOST_JETS jets, or for an unknown number, is left to Keras.
     """
     for layer in layers:
         if type(layer) is load_keras().layers.LSTM and _is_plain(layer):

@@ -88,7 +88,7 @@ class Watch:
         self.rate = math.nan
 
     def batch_ended(self, batch: int, loss: float) -> None:
-        """Tell that the epoch was trained up to `batch`, and look whether it diverged or shall stop."""
+        """Report that the epoch was trained up to `batch`; see whether it diverged or must stop."""
         self.emit(BatchEnd(self.epoch, self.config.epochs, batch, self.batches, loss))
         if not math.isfinite(loss):
             self._diverged(f"The loss became {loss} in batch {batch} of epoch {self.epoch}")
@@ -124,7 +124,7 @@ class Watch:
             self._halt("saturated", f"Saturated: no better validation loss in {waited}")
 
     def end(self, where: str) -> TrainEnd:
-        """Give the model the weights it shall keep and sum up."""
+        """Give the model its final weights, and sum up."""
         self.close(cut_off=False)
         if self.best_epoch:
             self.model.set_weights(self.best_weights)
