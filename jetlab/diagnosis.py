@@ -67,8 +67,10 @@ def report() -> bool:
     return not broken
 
 
-def examine() -> Iterator[Finding]:
-    """Look at everything, cheapest first; what a check itself trips over is a finding too, not a traceback.
+def examine(*subjects: str) -> Iterator[Finding]:
+    """Look at everything, cheapest first, or at some subjects only, such as "data".
+
+    What a check itself trips over is a finding too, not a traceback.
 
     Yields:
         Findings in the order of the report; a check may have several.
@@ -82,6 +84,8 @@ def examine() -> Iterator[Finding]:
         "training": _training,
     }
     for subject, check in checks.items():
+        if subjects and subject not in subjects:
+            continue
         try:
             yield from check()
         except Exception as error:
@@ -127,7 +131,7 @@ def _version(name: str) -> str | None:
 
 def _memory() -> Iterator[Finding]:
     available = psutil.virtual_memory().available
-    limit = _container_memory(Path("/sys/fs/cgroup"))
+    limit = container_memory(Path("/sys/fs/cgroup"))
     if limit is not None:
         available = min(available, limit)
     found = f"{available / GIGABYTE:.1f} GB available"
@@ -138,7 +142,7 @@ def _memory() -> Iterator[Finding]:
         yield Finding("ok", "memory", found)
 
 
-def _container_memory(group: Path) -> int | None:
+def container_memory(group: Path) -> int | None:
     """Bytes a container (Binder, JupyterHub) still grants this process; None where it sets no limit."""
     limit, used = group / "memory.max", group / "memory.current"
     if not limit.exists() or limit.read_text().strip() == "max":

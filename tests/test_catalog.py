@@ -78,7 +78,7 @@ def folders(tmp_path, monkeypatch):
     """No test sees the data or the cache of the machine it runs on."""
     monkeypatch.delenv("JETLAB_DATA", raising=False)
     monkeypatch.setattr(catalog, "SHIPPED", tmp_path / "shipped")
-    monkeypatch.setattr(catalog, "_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(catalog.pooch, "os_cache", lambda name: tmp_path / "cache")
     for name in ("shipped", "cache"):
         (tmp_path / name).mkdir()
 

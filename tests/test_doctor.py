@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -68,12 +69,12 @@ def test_a_check_that_fails_is_a_finding_and_the_others_go_on(shipped: Path, mon
 
 
 def test_intact_data(shipped: Path) -> None:
-    assert only(diagnosis._data()) == Finding("ok", "data", "jets.root intact, 0.0 MB")
+    assert only(diagnosis.examine("data")) == Finding("ok", "data", "jets.root intact, 0.0 MB")
 
 
 def test_altered_data(shipped: Path) -> None:
     (shipped / "jets.root").write_bytes(b"jest")
-    finding = only(diagnosis._data())
+    finding = only(diagnosis.examine("data"))
     assert finding.status == "broken"
     assert str(shipped / "jets.root") in finding.found
     assert "git restore data" in finding.remedy
@@ -82,13 +83,13 @@ def test_altered_data(shipped: Path) -> None:
 @pytest.mark.parametrize("name", ["jets.root", diagnosis.CHECKSUMS])
 def test_missing_data(name: str, shipped: Path) -> None:
     (shipped / name).unlink()
-    finding = only(diagnosis._data())
+    finding = only(diagnosis.examine("data"))
     assert finding.status == "broken"
     assert finding.found == f"{shipped / name} is missing"
 
 
 def test_the_data_that_ships_is_intact() -> None:
-    assert {finding.status for finding in diagnosis._data()} == {"ok"}
+    assert {finding.status for finding in diagnosis.examine("data")} == {"ok"}
 
 
 @pytest.mark.parametrize(
@@ -102,20 +103,20 @@ def test_the_data_that_ships_is_intact() -> None:
 )
 def test_memory(free: int, limit: int | None, status: str, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
-    monkeypatch.setattr(diagnosis, "_container_memory", lambda group: limit)
-    finding = only(diagnosis._memory())
+    monkeypatch.setattr(diagnosis, "container_memory", lambda group: limit)
+    finding = only(diagnosis.examine("memory"))
     assert (finding.status, finding.found) == (status, found)
     assert bool(finding.remedy) == (status == "warning")
 
 
 def test_container_memory(tmp_path: Path) -> None:
-    assert diagnosis._container_memory(tmp_path) is None
+    assert diagnosis.container_memory(tmp_path) is None
     (tmp_path / "memory.max").write_text("max\n")
-    assert diagnosis._container_memory(tmp_path) is None
+    assert diagnosis.container_memory(tmp_path) is None
     (tmp_path / "memory.max").write_text("2000\n")
     (tmp_path / "memory.current").write_text("1500\n")
     (tmp_path / "memory.stat").write_text("anon 900\ninactive_file 400\nactive_file 200\n")
-    assert diagnosis._container_memory(tmp_path) == 900
+    assert diagnosis.container_memory(tmp_path) == 900
 
 
 @pytest.mark.parametrize(
@@ -123,9 +124,9 @@ def test_container_memory(tmp_path: Path) -> None:
 )
 def test_device_with_and_without_something_to_do(found: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "find_device", lambda: backend.Device(found))
-    assert only(diagnosis._device()) == Finding("ok", "device", found)
+    assert only(diagnosis.examine("device")) == Finding("ok", "device", found)
     monkeypatch.setattr(backend, "find_device", lambda: backend.Device(found, "install CUDA (for the GPU)"))
-    assert only(diagnosis._device()) == Finding("warning", "device", found, "install CUDA (for the GPU)")
+    assert only(diagnosis.examine("device")) == Finding("warning", "device", found, "install CUDA (for the GPU)")
 
 
 # Blocked, a module cannot be imported: as if it were not installed.
@@ -178,16 +179,22 @@ def test_what_keras_is_to_run_on_is_missing(engine: str) -> None:
 
 
 def test_packages_as_they_are() -> None:
-    finding = only(diagnosis._packages())
+    finding = only(diagnosis.examine("packages"))
     assert finding.status == "ok"
     assert finding.found.startswith(f"jetlab {jetlab.__version__}, tensorflow 2.")
     assert "keras 3." in finding.found
 
 
 def test_packages_missing_or_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
-    versions = {"keras": "3.12.0", "uproot": None, "tensorflow": "2.20.0"}
-    monkeypatch.setattr(diagnosis, "_version", lambda name: versions.get(name, "9999"))
-    first = next(diagnosis._packages())
+    versions = {"keras": "3.12.0", "tensorflow": "2.20.0"}
+
+    def version(name: str) -> str:
+        if name == "uproot":
+            raise metadata.PackageNotFoundError(name)
+        return versions.get(name, "9999")
+
+    monkeypatch.setattr(metadata, "version", version)
+    first = next(diagnosis.examine("packages"))
     assert first.status == "broken"
     assert first.found == "keras 3.12.0 is not >=3.13.2; uproot is missing"
     assert first.remedy == diagnosis.INSTALL
@@ -197,12 +204,12 @@ def test_the_training_step_really_trains(monkeypatch: pytest.MonkeyPatch) -> Non
     results = []
     run = training.run
     monkeypatch.setattr(training, "run", lambda *given: results.append(run(*given)) or results[-1])
-    assert only(diagnosis._training()).status == "ok"
+    assert only(diagnosis.examine("training")).status == "ok"
     assert 0 < results[0].history["loss"][-1] < 2
 
     halted = replace(results[0], history={"loss": []}, reason="nan", message="The loss became nan.")
     monkeypatch.setattr(training, "run", lambda *given: halted)
-    assert only(diagnosis._training()).found == "The loss became nan."
+    assert only(diagnosis.examine("training")).found == "The loss became nan."
 
 
 def test_asking_for_the_doctor_loads_no_tensorflow() -> None:

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_SESSION: set[str] = set()
+#: Exercises that were solved since the kernel started, whether they could be kept or not.
+SESSION: set[str] = set()
 
 
 def folder() -> Path:
@@ -24,10 +25,10 @@ def record(name: str) -> None:
     """Keep that the exercise was answered rightly, unless by a folded solution; never raises."""
     if _in_solution():
         return
-    _SESSION.add(name)
+    SESSION.add(name)
     try:
         folder().mkdir(parents=True, exist_ok=True)
-        for each in _SESSION:
+        for each in SESSION:
             (folder() / each).touch()
     except OSError:  # a read-only home must not disturb a lesson: `read` tells when progress is asked for
         return
@@ -40,10 +41,10 @@ def read() -> tuple[set[str], str]:
     except FileNotFoundError:
         found = set()
     except OSError as error:
-        return set(_SESSION), f"{folder()} cannot be read ({error.strerror}), so only this session counts."
-    unkept = bool(_SESSION - found)
+        return set(SESSION), f"{folder()} cannot be read ({error.strerror}), so only this session counts."
+    unkept = bool(SESSION - found)
     trouble = f"{folder()} cannot be written, so what was solved in this session will be forgotten." if unkept else ""
-    return found | _SESSION, trouble
+    return found | SESSION, trouble
 
 
 def _in_solution() -> bool:

@@ -144,7 +144,7 @@ def _is_primary(tracks: dict[str, Array], vertex_z: Array, rng: np.random.Genera
 
 def _ecal(p: Particles, rng: np.random.Generator, d: Detector) -> Candidates:
     """Photons: the energy of each ECAL cell, at its energy-weighted position."""
-    cell = _Cells(p.event, p.eta, _phi_at_calorimeter(p, d), p.energy, d.ecal_cell)
+    cell = _Cells(p.event, p.eta, phi_at_calorimeter(p, d), p.energy, d.ecal_cell)
     response = 1 - d.gap_depth_ecal * _gap(cell.eta, d)
     energy = _smear(cell.energy * response, d.ecal_resolution, rng)
     threshold = d.ecal_threshold * np.cosh(np.clip(np.abs(cell.eta) - 1.3, 0, None) * 1.5)
@@ -153,7 +153,7 @@ def _ecal(p: Particles, rng: np.random.Generator, d: Detector) -> Candidates:
 
 def _hcal(p: Particles, tracked: Array, rng: np.random.Generator, d: Detector) -> Candidates:
     """Neutral hadrons: the energy of each HCAL tower in excess of what its tracks account for (arXiv:1706.04965)."""
-    cell = _Cells(p.event, p.eta, _phi_at_calorimeter(p, d), p.energy, d.hcal_tower)
+    cell = _Cells(p.event, p.eta, phi_at_calorimeter(p, d), p.energy, d.hcal_tower)
     seen = p.energy * hadronic_response(p.energy, d)
     local = np.where(np.abs(cell.eta) > 1.6, d.endcap_response, 1.0) * (1 - d.gap_depth_hcal * _gap(cell.eta, d))
     measured = _smear(cell.sum(seen) * local, d.hcal_resolution, rng)
@@ -220,7 +220,7 @@ def _bend(p: Particles, d: Detector) -> Array:
     return np.where(p.charge == 0, 0.0, 0.3 * d.field * radius / (2 * p.pt))
 
 
-def _phi_at_calorimeter(p: Particles, d: Detector) -> Array:
+def phi_at_calorimeter(p: Particles, d: Detector) -> Array:
     """Azimuth where a particle that reaches it enters the ECAL."""
     phi: Array = wrap(p.phi - np.sign(p.charge) * np.arcsin(_bend(p, d)))
     return phi

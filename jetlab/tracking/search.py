@@ -127,7 +127,7 @@ def _branch(hits: Hits, old: Candidates, in_layer: Integers, predictor: Predicto
     """All ways to go on: with each hit near the prediction, and with none."""
     phi, sigma, carried = predictor.predict(old.state, layer)
     carried_on = replace(old, state=carried)
-    row, hit = _nearby(old.event, phi, np.minimum(GATE * sigma, 1.0), hits.number[in_layer], hits.phi[in_layer])
+    row, hit = nearby(old.event, phi, np.minimum(GATE * sigma, 1.0), hits.number[in_layer], hits.phi[in_layer])
     hit = in_layer[hit]
     away = wrap(hits.phi[hit] - phi[row]) / sigma[row]
     density = np.bincount(hits.number[in_layer], minlength=hits.events)[old.event[row]] / (2 * np.pi)
@@ -140,7 +140,7 @@ def _branch(hits: Hits, old: Candidates, in_layer: Integers, predictor: Predicto
     return _join(found, replace(carried_on, missed=old.missed + 1))
 
 
-def _nearby(
+def nearby(
     event: Integers, phi: Floats, width: Floats, hit_event: Integers, hit_phi: Floats
 ) -> tuple[Integers, Integers]:
     """Pairs (row, hit) of the same event with the hit within `width` of `phi` around the circle."""

@@ -13,14 +13,14 @@ from jetlab.check import solved
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(solved, "_SESSION", set())
+    monkeypatch.setattr(solved, "SESSION", set())
     monkeypatch.setenv("JETLAB_PROGRESS", str(tmp_path / "kept" / "progress"))
     return tmp_path / "kept" / "progress"
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a fresh kernel."""
-    monkeypatch.setattr(solved, "_SESSION", set())
+    monkeypatch.setattr(solved, "SESSION", set())
 
 
 def kept(folder: Path) -> list[str]:

@@ -28,8 +28,7 @@ def button(panel, said):
 
 def control(panel, said):
     """The slider, box or list so named."""
-    kinds = (widgets.Checkbox, widgets.Dropdown, widgets.FloatLogSlider, widgets.IntSlider, widgets.SelectionSlider)
-    (found,) = [each for each in find(panel, kinds, said) if each.description == said]
+    (found,) = [each for each in find(panel, widgets.ValueWidget, said) if each.description == said]
     return found
 
 
@@ -62,6 +61,12 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.02)
+
+
+def end(panel):
+    """Press Stop, and wait until nothing of the panel trains any more."""
+    panel.stop()
+    wait_until(lambda: button(panel, "Stop").disabled)
 
 
 class Gate:

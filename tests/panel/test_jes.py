@@ -12,7 +12,7 @@ from jetlab.errors import ArgumentError
 from jetlab.metrics import response
 from jetlab.panel import steering
 from jetlab.training import worker
-from tests.panel.panels import button, column, control, find, picture, table, text
+from tests.panel.panels import button, column, control, end, find, picture, table, text
 
 CONFIG = RunConfig(
     inputs=("log_pt", "eta"), layers=1, nodes=8, loss="mae", batch_size=32, epochs=3, patience=0, learning_rate=1e-2
@@ -33,9 +33,30 @@ def lab(parts):
     data, sample, test = parts
     shown = panel.JesPanel(data, sample, CONFIG, test)
     yield shown
-    shown.stop()
-    if worker._running is not None:
-        worker._running.join(30)
+    end(shown)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The pictures that are drawn, in their order, as figures."""
+    figures, png = [], plots.png
+
+    def noted(fig):
+        figures.append(fig)
+        return png(fig)
+
+    monkeypatch.setattr(plots, "png", noted)
+    return figures
+
+
+def closure(fig):
+    """The closure of the network in training, which is drawn after the official correction's."""
+    return fig.axes[0].containers[1].lines[0].get_ydata()
+
+
+def widths(fig):
+    """The width after each epoch."""
+    return fig.axes[1].lines[0].get_ydata()
 
 
 def test_training_draws_closure_and_keeps_the_run(lab):
@@ -86,43 +107,43 @@ def test_ticked_runs_are_drawn_beside_and_numbers_stay_their_own(lab):
     assert column(lab, "run") == ["2"]
 
 
-def test_the_picture_grows_epoch_by_epoch(lab, monkeypatch):
+def test_the_picture_grows_epoch_by_epoch(lab, drawn, monkeypatch):
     monkeypatch.setattr(steering, "MIN_SECONDS", 0)
     monkeypatch.setattr(steering, "MAX_SHARE", 1e9)
-    drawn, show = [], lab._show
-
-    def noted(*args):
-        drawn.append((len(lab._widths), lab._scores.by_eta.closure))
-        show(*args)
-
-    monkeypatch.setattr(lab, "_show", noted)
     lab.train(blocking=True)
-    assert [n for n, _ in drawn] == [1, 2, 3, 3]
-    assert not np.allclose(drawn[0][1], drawn[2][1], equal_nan=True)
+    assert [len(widths(fig)) for fig in drawn] == [1, 2, 3, 3]
+    assert not np.allclose(closure(drawn[0]), closure(drawn[2]), equal_nan=True)
 
 
-def test_a_second_run_begins_with_an_empty_curve_and_reset_clears_it(lab):
-    empty = lab._image.value
+def test_a_second_run_begins_with_an_empty_curve_and_reset_clears_it(lab, drawn):
+    empty = picture(lab)
     lab.train(blocking=True)
-    lab._controls.nodes.value = 4
+    control(lab, "nodes per layer").value = 4
     lab.train(blocking=True)
-    assert [run.result.config.nodes for run in lab.runs] == [8, 4]
-    assert len(lab._widths) == 3
-    lab._steering.reset()
-    assert lab._widths == []
-    assert lab._image.value == empty
+    first, second = (run.result for run in lab.runs)
+    assert (first.config.nodes, second.config.nodes) == (8, 4)
+    assert list(widths(drawn[-1])) == second.history["val_width"]
+    button(lab, "Reset").click()
+    assert len(widths(drawn[-1])) == 0
+    assert picture(lab) == empty
 
 
-def test_stop_ends_it_and_a_network_gone_astray_is_still_drawn(lab, monkeypatch):
+def test_stop_ends_it_and_a_network_gone_astray_is_still_drawn(lab, drawn, parts, monkeypatch):
     monkeypatch.setattr(lab, "epoch_ended", lambda event: lab.stop())
     lab.train(blocking=True)
     assert lab.runs[0].result.reason == "stopped"
-    scores = lab._judge(np.full(len(lab._sample), np.inf, np.float32))
-    assert np.isfinite(scores.closure.value)
+    model = lab.runs[0].result.model
+    *others, bias = model.get_weights()
+    model.set_weights([*others, np.full_like(bias, np.inf)])
+    assert np.isinf(training.predict(model, parts[0].x_validation)).all()
+    lab.draw(model)
+    filled = np.isfinite(closure(drawn[0]))
+    assert filled.any()
+    np.testing.assert_array_equal(np.isfinite(closure(drawn[-1])), filled)
 
 
 def test_a_control_moved_while_nothing_trains_only_changes_the_configuration(lab):
-    lab._controls.layers.value = 2
+    control(lab, "layers").value = 2
     assert lab.config.layers == 2
     assert lab.runs == []
 
@@ -133,7 +154,7 @@ def test_another_job_is_told_of(lab):
     lab.train()
     wait.set()
     busy.join()
-    assert "Another job is still running" in lab._steering.status.value
+    assert "Another job is still running" in text(lab)
 
 
 def test_targets_and_jets_must_be_as_many(parts):

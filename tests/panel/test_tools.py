@@ -74,7 +74,7 @@ def test_what_the_panel_cannot_be_is_refused_and_can_be_changed_in_the_json(lab)
 
 
 def test_a_text_that_was_cut_moves_nothing(lab):
-    assert "not complete" in apply(lab, share.to_text(replace(CONFIG, nodes=9))[:-3])
+    assert "⚠ The text is not complete" in apply(lab, share.to_text(replace(CONFIG, nodes=9))[:-3])
     assert lab.config == CONFIG
 
 
@@ -88,7 +88,9 @@ def test_a_configuration_is_applied_where_no_input_is_ticked(lab):
 
 def test_the_code_is_that_of_the_inputs_ticked_now(lab):
     labelled(lab.widget, "b").value = False
-    assert "keras.layers.Input((1,)" in press(lab, "Show")
+    said = press(lab, "Show")
+    assert "keras.layers.Input((1,)" in said
+    assert "keras.layers.Dense" in said
 
 
 @pytest.mark.filterwarnings("ignore:.*__array__.*:DeprecationWarning")

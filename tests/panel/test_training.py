@@ -7,7 +7,6 @@ import threading
 from dataclasses import replace
 
 import ipywidgets as widgets
-import keras
 import numpy as np
 import pytest
 
@@ -16,7 +15,8 @@ from jetlab.config import ConfigError, RunConfig
 from jetlab.panel import views as live_views
 from jetlab.panel.controls import PRESETS
 from jetlab.training import fitting, worker
-from tests.panel.panels import Gate, button, column, control, find, picture, text, wait_until
+from tests.panel.by_label import texts
+from tests.panel.panels import Gate, button, column, control, end, find, picture, text, wait_until
 
 CONFIG = RunConfig(inputs=("a", "b"), layers=1, nodes=8, batch_size=64, learning_rate=1e-2, epochs=3, patience=0)
 
@@ -36,9 +36,7 @@ def lab():
         training.Data(*gaussians(800, 1), *VALIDATION), TEST, CONFIG, {"sum": VALIDATION[0].sum(axis=1)}
     )
     yield shown
-    shown.stop()
-    if worker._running is not None:
-        worker._running.join(30)
+    end(shown)
 
 
 @pytest.fixture
@@ -193,25 +191,25 @@ def test_all_yardsticks_and_ticked_runs_are_told_apart(lab):
 
 
 def test_sliders_decide_what_is_trained(lab):
-    lab._controls.layers.value = 2
-    lab._controls.nodes.value = 16
-    lab._controls.batch_size.value = 256
+    control(lab, "layers").value = 2
+    control(lab, "nodes per layer").value = 16
+    control(lab, "batch size").value = 256
     assert (lab.config.label, lab.config.batch_size) == ("16/2", 256)
-    assert f"{3 * 16 + 17 * 16 + 17} parameters" in lab._controls._size.value
+    assert f"{3 * 16 + 17 * 16 + 17} parameters" in text(lab)
     lab.train(blocking=True)
     assert lab.runs[0].result.model.count_params() == 3 * 16 + 17 * 16 + 17
 
 
 def test_too_many_parameters_are_warned_of(lab):
-    lab._controls.layers.value, lab._controls.nodes.value = 3, 200
-    assert "more than there are training jets" in lab._controls._size.value
+    assert "more than there are" not in text(lab)
+    control(lab, "layers").value, control(lab, "nodes per layer").value = 3, 200
+    assert "more than there are training jets" in text(lab)
 
 
 def test_a_smaller_training_set_counts_in_the_warning(lab):
     data = training.Data(*gaussians(800, 1), *gaussians(400, 2))
     small = panel.TrainingPanel(data, gaussians(400, 3), replace(CONFIG, train_size=20))
-    assert "20 training jets" in small._controls._size.value
-    assert "more than there are" in small._controls._size.value
+    assert "20 training jets ⚠ more than there are" in text(small)
 
 
 def test_stop_ends_a_training_and_keeps_the_best_weights(lab, gate):
@@ -290,8 +288,9 @@ def test_a_failure_in_the_worker_is_shown_and_the_panel_lives(lab, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(fitting, "fit", fails)
         lab.train(blocking=True)
-    assert "The memory is full (out of &lt;memory&gt;): take a smaller batch size" in lab._steering.status.value
-    assert "Traceback" in lab._steering.status.value
+    said = texts(lab.widget)
+    assert "The memory is full (out of &lt;memory&gt;): take a smaller batch size" in said
+    assert "Traceback" in said
     lab.train(blocking=True)
     assert len(lab.runs) == 1
 
@@ -321,29 +320,27 @@ def test_reset_clears_the_curves_and_puts_the_controls_back(lab):
 
 
 def test_fewer_inputs_are_fewer_columns(lab):
-    tick_b = lab._controls._ticks[1]
-    tick_b.value = False
+    control(lab, "b").value = False
     assert lab.config.inputs == ("a",)
-    assert f"{2 * 8 + 9} parameters" in lab._controls._size.value
+    assert f"{2 * 8 + 9} parameters" in text(lab)
     lab.train(blocking=True)
     both = panel.TrainingPanel(training.Data(*gaussians(800, 1), *gaussians(400, 2)), gaussians(400, 3), CONFIG)
     both.train(blocking=True)
     assert lab.runs[0].result.model.input_shape == (None, 1)
     assert lab.runs[0].metrics["auc"].value < both.runs[0].metrics["auc"].value
-    lab._controls._ticks[0].value = False
-    assert "No input is ticked" in lab._controls._size.value
+    control(lab, "a").value = False
     lab.train(blocking=True)
-    assert "No input is ticked" in lab._steering.status.value
+    assert text(lab).count("No input is ticked") == 2, "beside the sliders and in the status line"
     assert len(lab.runs) == 1
 
 
 @pytest.mark.parametrize("name", live_views.VIEWS)
 def test_every_view_changes_with_the_training(lab, name):
-    lab._views[0].value = name
-    empty = bytes(lab._image.value)
-    lab._controls.epochs.value = 2
+    control(lab, "left").value = name
+    empty = picture(lab)
+    control(lab, "epochs").value = 2
     lab.train(blocking=True)
-    assert bytes(lab._image.value) != empty
+    assert picture(lab) != empty
 
 
 def test_runs_are_ticked_deleted_and_exported(lab):
@@ -365,42 +362,18 @@ def test_runs_are_ticked_deleted_and_exported(lab):
     assert [(row["test_look"], row["test_looks"]) for row in rows] == [("", ""), ("1", "1")]
 
 
-def test_code_share_and_save(lab, tmp_path, monkeypatch):
-    tools = lab._tools
-    tools.save()
-    assert "press Train first" in tools._said.value
-    tools.show_code()
-    assert "keras.layers.Dense" in tools._code.value
-    lab._controls.nodes.value, lab._controls.dropout.value = 12, 0.25
+def test_what_is_shared_is_applied_as_text_and_as_json(lab):
+    control(lab, "nodes per layer").value, control(lab, "dropout").value = 12, 0.25
     shared = lab.config
-    tools.share()
-    text, whole = tools._text.value, tools._json.value
-    lab._controls.set(CONFIG)
-    tools.use_text()
-    assert lab.config == shared
-    lab._controls.set(CONFIG)
-    tools._text.value, tools._json.value = "", whole
-    tools.use_text()
-    assert lab.config == shared
-    tools._text.value = text[:-3]
-    tools.use_text()
-    assert tools._said.value.startswith("⚠")
-
-
-@pytest.mark.filterwarnings("ignore:.*__array__.*:DeprecationWarning")
-def test_the_last_model_is_saved_and_loaded_safely(lab, tmp_path):
-    lab._controls.epochs.value = 1
-    lab.train(blocking=True)
-    tools = lab._tools
-    tools._file.value = str(tmp_path / "model.h5")
-    tools.save()
-    assert "must end in .keras" in tools._said.value
-    tools._file.value = str(tmp_path / "model.keras")
-    tools.save()
-    assert "load_model" in tools._said.value
-    model = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    x = gaussians(50, 4)[0]
-    np.testing.assert_allclose(training.predict(model, x), lab.runs[0].result.predict(x), atol=1e-6)
+    button(lab, "Share").click()
+    written = {box: control(lab, box).value for box in ("code", "JSON")}
+    for box, content in written.items():
+        button(lab, "Reset").click()
+        assert lab.config == CONFIG
+        for each in written:
+            control(lab, each).value = content if each == box else ""
+        button(lab, "Apply").click()
+        assert lab.config == shared
 
 
 def made(**options):
@@ -410,42 +383,43 @@ def made(**options):
 
 def test_each_layer_may_have_a_slider_of_its_own():
     lab = made()
-    controls = lab._controls
-    assert [each.layout.display for each in controls._layer_nodes] == ["none"] * 6
-    controls.layers.value, controls._widths.value = 2, True
-    assert [each.layout.display for each in controls._layer_nodes] == ["", ""] + ["none"] * 4
-    controls._layer_nodes[1].value = 3
+    own = find(lab, widgets.IntSlider, "nodes of layer")
+    assert [each.layout.display for each in own] == ["none"] * 6
+    control(lab, "layers").value, control(lab, "each layer its own").value = 2, True
+    assert [each.layout.display for each in own] == ["", ""] + ["none"] * 4
+    control(lab, "nodes of layer 2").value = 3
     assert lab.config.layer_nodes == (8, 3)
-    assert f"{3 * 8 + 9 * 3 + 4} parameters" in controls._size.value
-    controls.layers.value = 3
+    assert f"{3 * 8 + 9 * 3 + 4} parameters" in text(lab)
+    control(lab, "layers").value = 3
     assert lab.config.layer_nodes == (8, 3, 8)
     other = made()
-    other._controls.set(lab.config)
-    assert other.config == lab.config
-    other._controls.set(CONFIG)
-    assert other.config == CONFIG
+    for config in (lab.config, CONFIG):
+        control(other, "JSON").value = config.to_json()
+        button(other, "Apply").click()
+        assert other.config == config
 
 
 def test_presets_move_all_controls():
     lab = made(presets={"start": {}, "broad": {"layers": 2, "nodes": 33, "batch_size": 512, "dropout": 0.5}})
-    lab._controls._preset.value = "broad"
+    control(lab, "preset").value = "broad"
     assert lab.config == replace(CONFIG, layers=2, nodes=33, batch_size=512, dropout=0.5)
-    lab._controls._preset.value = "start"
+    control(lab, "preset").value = "start"
     assert lab.config == CONFIG
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_presets_are_possible(name):
     lab = made()
-    lab._controls._preset.value = name
+    control(lab, "preset").value = name
     for field, value in PRESETS[name].items():
         assert getattr(lab.config, field) == value
 
 
 def test_every_control_has_a_sentence():
-    lab = made()
-    for widget in (*lab._controls._fields.values(), *lab._controls._ticks, *lab._views):
-        assert len(widget.tooltip) > 10
+    labelled = [each for each in find(made(), widgets.ValueWidget) if getattr(each, "description", "")]
+    assert {"nodes per layer", "a", "each layer its own", "left", "JSON"} < {each.description for each in labelled}
+    for each in labelled:
+        assert len(each.tooltip) > 10, each.description
 
 
 def cut_off(after):
@@ -495,14 +469,14 @@ def test_inputs_can_be_chosen_where_the_panel_makes_them(sample, model):
     lab = panel.TrainingPanel.of(sample, jets.split(sample.event_index), np.ones(500), config)
     lab.train(blocking=True)
     if model == "cnn":
-        lab._controls.image_size.value = 9
+        control(lab, "pixels").value = 9
     elif model == "dense":
-        lab._controls._ticks[0].value = False
+        control(lab, config.inputs[0]).value = False
     else:
-        lab._controls.length.value, lab._controls.order_by.value = 5, "dr"
-    text = lab._controls._size.value
+        control(lab, "constituents").value, control(lab, "ordered by").value = 5, "dr"
+    said = text(lab)
     lab.train(blocking=True)
-    assert lab._steering.status.value.startswith("The only epoch is done"), lab._steering.status.value
+    assert "\nThe only epoch is done" in text(lab), text(lab)
     first, second = (run.result.model for run in lab.runs)
     assert second.count_params() <= first.count_params()
-    assert f"{second.count_params():,} parameters" in text
+    assert f"{second.count_params():,} parameters" in said

@@ -118,7 +118,7 @@ def test_bend_agrees_with_the_radius_of_curvature():
     # Chord L of a circle of radius R = pt / (0.3 B): the track enters the ECAL at the angle arcsin(L / 2R).
     radius = 1.0 / (0.3 * CMS.field)
     expected = -np.arcsin(CMS.ecal_radius / (2 * radius))
-    assert detector._phi_at_calorimeter(pion, CMS)[0] == pytest.approx(expected)
+    assert detector.phi_at_calorimeter(pion, CMS)[0] == pytest.approx(expected)
 
 
 def test_round_mantissa_keeps_the_relative_step():
@@ -290,11 +290,16 @@ def test_same_seed_same_jets_whatever_the_workers_and_interruptions(small, tmp_p
     assert not (tmp_path / "one.root.parts").exists()
 
 
-def test_parts_of_another_run_are_refused(tmp_path):
-    production._parts_folder(tmp_path / "jets.root", seed=1)
-    production._parts_folder(tmp_path / "jets.root", seed=1)
+def test_parts_of_another_run_are_refused(tmp_path, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(production, "ProcessPoolExecutor", interrupted)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            simulate_jets(5000, seed=1, workers=1, output=tmp_path / "jets.root")
     with pytest.raises(SimulationError, match="delete that folder"):
-        production._parts_folder(tmp_path / "jets.root", seed=2)
+        simulate_jets(5000, seed=2, workers=1, output=tmp_path / "jets.root")
 
 
 @pytest.mark.parametrize(("jets", "workers"), [(10, 1), (5000, 0)])

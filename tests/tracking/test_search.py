@@ -85,7 +85,7 @@ def test_nearby_is_what_a_loop_finds() -> None:
     event, hit_event = rng.integers(0, 4, 40), rng.integers(0, 4, 60)
     phi, hit_phi, width = rng.uniform(-7, 7, 40), rng.uniform(0, 2 * np.pi, 60), rng.uniform(0, 1, 40)
     phi[3], width[4] = np.nan, np.nan
-    row, hit = search._nearby(event, phi, width, hit_event, hit_phi)
+    row, hit = search.nearby(event, phi, width, hit_event, hit_phi)
     expected = {
         (i, j)
         for i in range(40)
