@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jetlab import config as configs
-from jetlab.config import INPUTS, RunConfig
+from jetlab.config import INPUTS, RunConfig, short_name
 from jetlab.metrics import Estimate
 from jetlab.panel import runs
 
@@ -123,11 +123,11 @@ def figures(row, part):
 def test_csv_is_read_back():
     first = RunConfig(layers=2, nodes=32, learning_rate=1e-5, train_size=5000)
     second = RunConfig(model="lstm", inputs=("dr", 'odd, "name"\nhere'), bidirectional=True)
-    runs = [
+    finished = [
         run(first, 4321, auc=Estimate(0.97123456789, 0.0012), rejection_50=Estimate(131.25, 9.5), accuracy=None),
         run(second, 99, best=11, reason="stopped", auc=Estimate(0.5, 0.01), rejection_50=Estimate(float("inf"), 1.0)),
     ]
-    rows = read(runs.to_csv(runs))
+    rows = read(runs.to_csv(finished))
     assert len(rows) == 2
     assert rows[0]["label [nodes/layers]"] == "32/2"
     assert rows[0]["inputs"].split() == list(INPUTS["dense"])
@@ -192,14 +192,14 @@ def test_the_cosine_schedule_is_no_change():
 
 def test_table_and_csv_show_the_start_and_the_changes_of_a_rate():
     found = {"auc": Estimate(0.9, 0.01), "rejection_50": Estimate(30.0, 2.0)}
-    runs = [
+    finished = [
         run(RunConfig(learning_rate=1e-2), rates=[1e-2, 1e-2, 1e-3, 1e-4], **found),
         run(RunConfig(learning_rate=1e-3), number=2, rates=[1e-3] * 4, **found),
     ]
-    differs = runs.columns(runs, lambda run, text: "")["differs in"]
+    differs = runs.columns(finished, lambda run, text: "")["differs in"]
     turned = "learning rate 0.001 from epoch 3, learning rate 0.0001 from epoch 4"
     assert differs == [f"learning rate 0.01, {turned}", "learning rate 0.001"]
-    rows = read(runs.to_csv(runs))
+    rows = read(runs.to_csv(finished))
     assert [row["learning_rate"] for row in rows] == ["0.01", "0.001"]
     assert [row["learning_rate_changes [epoch: rate]"] for row in rows] == ["3: 0.001; 4: 0.0001", ""]
 
@@ -209,4 +209,4 @@ def test_table_and_csv_show_the_start_and_the_changes_of_a_rate():
     [("jet_pt_ak7", "pt"), ("jet_tau21_ak7", "tau21"), ("genjet_pt_ak7", "genjet_pt"), ("log_pt", "log_pt"), ("", "")],
 )
 def test_short_names(column, label):
-    assert runs.short_name(column) == label
+    assert short_name(column) == label
