@@ -4,9 +4,9 @@ import argparse
 import errno
 import sys
 from collections.abc import Callable, Sequence
-from importlib import metadata
 from pathlib import Path
 
+import jetlab
 from jetlab import shipped
 from jetlab.errors import JetlabError, counted
 
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jetlab", description="Deep learning for jets at the LHC: the kit's command.")
-    parser.add_argument("--version", action="version", version=f"jetlab {metadata.version('jetlab')}")
+    parser.add_argument("--version", action="version", version=f"jetlab {jetlab.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     doctor = commands.add_parser("doctor", help="check whether this machine is ready for the lessons")

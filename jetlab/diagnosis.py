@@ -116,7 +116,7 @@ def _packages() -> Iterator[Finding]:
     if wrong:
         yield Finding("broken", "packages", "; ".join(wrong), INSTALL)
     versions = ", ".join(f"{name} {_version(name)}" for name in SHOWN if _version(name))
-    yield Finding("ok", "packages", f"jetlab {metadata.version('jetlab')}, {versions}")
+    yield Finding("ok", "packages", f"jetlab {_version('jetlab') or '(not installed)'}, {versions}")
 
 
 def _version(name: str) -> str | None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import jetlab
-from jetlab import backend, catalog, diagnosis, training
+from jetlab import backend, catalog, cli, diagnosis, training
 from jetlab.diagnosis import Finding
 
 GIGABYTE = 1_000_000_000
@@ -198,6 +198,24 @@ def test_packages_missing_or_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first.status == "broken"
     assert first.found == "keras 3.12.0 is not >=3.13.2; uproot is missing"
     assert first.remedy == diagnosis.INSTALL
+
+
+def test_a_jetlab_that_is_not_installed_is_a_warning_not_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = metadata.version
+
+    def absent(name: str) -> str:
+        if name == "jetlab":
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(metadata, "version", absent)
+    monkeypatch.setattr(metadata, "requires", absent)
+    warning, versions = diagnosis.examine("packages")
+    assert (warning.status, warning.found) == ("warning", "jetlab is imported from a folder, not installed")
+    assert (versions.status, versions.found.split(",")[0]) == ("ok", "jetlab (not installed)")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
 
 
 def test_the_training_step_really_trains(monkeypatch: pytest.MonkeyPatch) -> None:
