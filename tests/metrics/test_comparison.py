@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 
 from jetlab import metrics, plots
-from jetlab.metrics import Estimate, comparison
+from jetlab.metrics import Estimate, MetricError, comparison
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_the_bootstrap_of_a_difference_is_that_of_numpy(jets):
 
 def test_differences_want_as_many_trainings_of_both(jets):
     y, weight, good, worse = jets
-    with pytest.raises(comparison.ComparisonError, match="2 and 1 trainings"):
+    with pytest.raises(MetricError, match="2 and 1 trainings"):
         comparison.auc_difference(y, good, worse[:1], weight)
 
 
@@ -90,7 +90,7 @@ def test_a_cut_accepts_the_fraction_of_w_that_was_asked_for(jets, efficiency):
 
 def test_a_cut_names_a_fraction_that_cannot_be(jets):
     y, weight, good, _ = jets
-    with pytest.raises(comparison.ComparisonError, match=r"efficiency is 1\.5"):
+    with pytest.raises(MetricError, match=r"efficiency is 1\.5"):
         comparison.cut(y, good[0], weight, 1.5)
 
 
@@ -133,17 +133,17 @@ def test_whole_weights_of_ranks_count_like_copies():
 @pytest.mark.parametrize(
     ("scores", "weight", "message"),
     [
-        ([1.0, 1.0, 1.0], None, "'flat' gives all jets the same score: .* not defined; leave it out"),
-        ([1.0, 1.0, 2.0], [1.0, 1.0, 0.0], "'flat' gives all jets the same score"),
-        ([1.0, np.nan, 2.0], None, "'flat' has scores that are not finite"),
-        ([1.0, 2.0], None, "'flat' has scores of shape"),
-        ([1.0, 2.0, 3.0], [1.0, -1.0, 1.0], "not negative"),
+        ([1.0, 1.0, 1.0], None, "scores of 'flat' are all equal: .* no rank correlation; leave them out"),
+        ([1.0, 1.0, 2.0], [1.0, 1.0, 0.0], "scores of 'flat' are all equal"),
+        ([1.0, np.nan, 2.0], None, "scores of 'flat' are not finite for 1 of 3 jets"),
+        ([1.0, 2.0], None, r"scores of 'flat' \(2,\), weights \(3,\); give one of each per jet"),
+        ([1.0, 2.0, 3.0], [1.0, -1.0, 1.0], "Weights must not be negative"),
         ([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], "all zero"),
-        ([1.0, 2.0, 3.0], [1.0], "one per jet"),
+        ([1.0, 2.0, 3.0], [1.0], r"weights \(1,\)"),
     ],
 )
 def test_a_correlation_that_is_not_defined_says_why(scores, weight, message):
-    with pytest.raises(comparison.ComparisonError, match=message):
+    with pytest.raises(MetricError, match=message):
         comparison.correlation({"good": [1.0, 2.0, 3.0], "flat": scores}, weight)
 
 
@@ -176,7 +176,7 @@ def test_divergence_is_zero_for_one_shape_and_one_for_none_in_common():
     mass = np.concatenate([np.full(50, 20.0), np.full(50, 80.0)])
     assert comparison.divergence(mass, np.arange(100) % 2 == 0) == pytest.approx(0, abs=1e-12)
     assert comparison.divergence(mass, mass > 50) == pytest.approx(1)
-    with pytest.raises(comparison.ComparisonError, match="none does"):
+    with pytest.raises(MetricError, match="none does"):
         comparison.divergence(mass, mass > 0)
 
 

@@ -99,12 +99,12 @@ def test_network_output_may_have_a_second_axis():
         ([0, 0], [0.1, 0.2], None, "no W jet"),
         ([1, 0], [0.1, 0.2], [0.0, 1.0], "no W jet"),
         ([], [], None, "no W jet"),
-        ([1, 0], [0.1, 0.2], [1.0, -1.0], "not negative"),
+        ([1, 0], [0.1, 0.2], [1.0, -1.0], "must not be negative"),
         ([1, 0], [0.1, 0.2], [1.0, np.nan], "finite"),
         ([1, 0], [0.1, np.nan], None, "not finite for 1 of 2 jets"),
         ([1, 2], [0.1, 0.2], None, r"1 \(W\) or 0 \(QCD\)"),
-        ([1, 0], [0.1, 0.2, 0.3], None, r"shapes \(2,\), \(3,\)"),
-        ([1, 0], [0.1, 0.2], [1.0], r"\(1,\)"),
+        ([1, 0], [0.1, 0.2, 0.3], None, r"labels \(2,\), scores \(3,\)"),
+        ([1, 0], [0.1, 0.2], [1.0], r"weights \(1,\)"),
     ],
 )
 def test_undefined_metrics_say_why(y, score, weight, message):
