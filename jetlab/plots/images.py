@@ -17,10 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from jetlab import images
 from jetlab.errors import ArgumentError
-from jetlab.plots.base import COLOURS, FONT, GREY
+from jetlab.plots.base import CLASSES, FONT, GREY, particles
 
-#: Colour and marker for each of images.CLASSES, as in the pictures of M1.
-MARKS = ((COLOURS[0], "o"), (COLOURS[3], "s"), (COLOURS[2], "D"), (COLOURS[1], "*"))
+#: Name, colour and marker of each of images.CLASSES, as in the pictures of M1; leptons as electrons.
+MARKS = {n: (images.CLASSES[n], *CLASSES[pdg_id][1:]) for n, pdg_id in enumerate((211, 130, 22, 11))}
 #: Decades of a logarithmic colour bar below its largest value.
 DECADES = 4
 
@@ -30,21 +30,8 @@ def candidates(ax: Axes, jet: ak.Array, width: float = 1.4, title: str = "") -> 
 
     The dashed square, `width` wide, is what an image shows.
     """
-    pt, x, y, kind = (ak.to_numpy(jet[name]) for name in ("pt", "x", "y", "class"))
-    for number, (name, (colour, marker)) in enumerate(zip(images.CLASSES, MARKS, strict=True)):
-        chosen = kind == number
-        if chosen.any():
-            ax.scatter(
-                x[chosen],
-                y[chosen],
-                s=8 * pt[chosen],
-                color=colour,
-                marker=marker,
-                alpha=0.6,
-                edgecolors="black",
-                linewidths=0.5,
-                label=f"{name} ({np.sum(chosen)})",
-            )
+    x, y, pt, kind = (ak.to_numpy(jet[name]) for name in ("x", "y", "pt", "class"))
+    particles(ax, x, y, pt, kind, MARKS)
     edge = width / 2
     square = np.array([(-edge, -edge), (edge, -edge), (edge, edge), (-edge, edge), (-edge, -edge)])
     ax.plot(*square.T, color=GREY, linestyle="--", linewidth=1.2)
@@ -64,9 +51,7 @@ def image(
     top = float(picture.max()) or 1.0
     low = top * 10.0**-DECADES if log else 0.0
     norm = LogNorm(low, top) if log else Normalize(0, top)
-    shown = ax.imshow(np.ma.masked_less_equal(picture, low), cmap="viridis_r", norm=norm, **_extent(width))
-    _bar(ax, shown, unit)
-    _axes(ax, title)
+    _show(ax, np.ma.masked_less_equal(picture, low), "viridis_r", norm, width, unit, title)
 
 
 def difference(
@@ -86,13 +71,11 @@ def difference(
     picture = np.asarray(picture, dtype=np.float64)
     top = float(np.abs(picture).max()) or 1.0
     norm = SymLogNorm(top / 100, vmin=-top, vmax=top) if log else Normalize(-top, top)
-    shown = ax.imshow(picture, cmap="PuOr", norm=norm, **_extent(width))
+    _show(ax, picture, "PuOr", norm, width, unit, title)
     if over is not None:
         over = np.asarray(over, dtype=np.float64)
         place = (np.arange(over.shape[0]) + 0.5) / over.shape[0] * width - width / 2
         ax.contour(place, place, over, levels=[over.max() / 10], colors="black", linewidths=1)
-    _bar(ax, shown, unit)
-    _axes(ax, title)
 
 
 def montage(ax: Axes, pictures: ArrayLike, titles: Sequence[str] = (), unit: str = "", columns: int = 8) -> None:
@@ -128,9 +111,13 @@ def _sheet(pictures: NDArray[np.float64], columns: int) -> tuple[NDArray[np.floa
     return sheet, corners
 
 
-def _extent(width: float) -> dict[str, Any]:
+def _show(
+    ax: Axes, picture: NDArray[np.float64], cmap: str, norm: Normalize, width: float, unit: str, title: str
+) -> None:
     edge = width / 2
-    return {"origin": "lower", "extent": (-edge, edge, -edge, edge), "interpolation": "none"}
+    place: dict[str, Any] = {"origin": "lower", "extent": (-edge, edge, -edge, edge)}
+    _bar(ax, ax.imshow(picture, cmap=cmap, norm=norm, interpolation="none", **place), unit)
+    _axes(ax, title)
 
 
 def _bar(ax: Axes, shown: ScalarMappable, unit: str) -> None:

@@ -14,8 +14,7 @@ from jetlab.metrics.response import QUANTILES, Binned
 from jetlab.plots import base
 
 GOAL = 0.01
-#: One colour and marker for each method, in the order they are drawn.
-MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+#: A colour for each method, in the order they are drawn.
 COLOURS = (base.GREY, "#000000", *base.COLOURS[:4], base.W)
 
 
@@ -30,7 +29,7 @@ def closure(ax: Axes, results: Mapping[str, Binned], xlabel: str, goal: float = 
     # At least twice the band is shown, and above it there is room for the names.
     low, high = min(low, 1 - 2 * goal), max(high, 1 + 2 * goal)
     ax.set_ylim(low, high + 0.3 * (high - low))
-    ax.legend(fontsize=base.FONT - 3, frameon=False, ncols=3, loc="upper left")
+    base.legend(ax, base.FONT - 3, ncols=3, loc="upper left")
 
 
 def resolution(ax: Axes, results: Mapping[str, Binned], xlabel: str) -> None:
@@ -39,7 +38,7 @@ def resolution(ax: Axes, results: Mapping[str, Binned], xlabel: str) -> None:
     _points(ax, results, "resolution")
     ax.set(xlabel=xlabel, ylabel="resolution (half of 68 % / median)", xlim=(edges[0], edges[-1]))
     ax.set_ylim(0, ax.get_ylim()[1] * 1.3)
-    ax.legend(fontsize=base.FONT - 3, frameon=False, ncols=3, loc="upper left")
+    base.legend(ax, base.FONT - 3, ncols=3, loc="upper left")
 
 
 def overview(axes: Sequence[Axes], scores: Mapping[str, Scores]) -> None:
@@ -64,20 +63,11 @@ def correction(ax: Axes, by: ArrayLike, true: ArrayLike, predicted: ArrayLike, e
         ax.fill_between(centres, low, high, color=colour, alpha=0.2, linewidth=0)
         ax.plot(centres, middle, color=colour, linewidth=2, label=label, linestyle="-" if colour == "#000000" else "--")
     ax.set(xlabel=xlabel, ylabel="correction (median, 68 %)", xlim=(edges[0], edges[-1]))
-    ax.legend(fontsize=base.FONT - 2, frameon=False)
+    base.legend(ax)
 
 
 def _points(ax: Axes, results: Mapping[str, Binned], name: str) -> None:
     for number, (label, result) in enumerate(results.items()):
-        # Side by side within the bin, or the error bars would hide each other.
-        shift = (number - (len(results) - 1) / 2) * 0.6 / len(results) * np.diff(result.edges)
-        ax.errorbar(
-            result.centres + shift,
-            getattr(result, name),
-            getattr(result, f"{name}_error"),
-            fmt=MARKERS[number % len(MARKERS)],
-            color=COLOURS[number % len(COLOURS)],
-            markersize=5,
-            elinewidth=1.2,
-            label=label,
-        )
+        x, colour = base.places(result.edges, number, len(results)), COLOURS[number % len(COLOURS)]
+        y, error = getattr(result, name), getattr(result, f"{name}_error")
+        base.points(ax, x, y, error, label, number, "", colour)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgba_array
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
@@ -95,7 +96,7 @@ def boxes(config: RunConfig, row: int | Shape) -> list[Box]:
             case "GlobalAveragePooling1D" | "Sum":
                 found.append(Box(layer.name, ("over all",)))
             case "Dense" if layer.name == "output":
-                found.append(Box("output", _outputs(config), "output"))
+                found.append(Box("output", _OUTPUTS.get(config.loss, ("prediction",)), "output"))
             case "Dense":
                 found.append(Box("each", (nodes, "shared"), stack=True) if places else Box("dense", (nodes,)))
     return found
@@ -123,10 +124,6 @@ def _labels(config: RunConfig) -> list[str]:
     return [name if len(name) <= 16 else f"{name[:15]}…" for name in names]
 
 
-def _outputs(config: RunConfig) -> tuple[str, ...]:
-    return _OUTPUTS.get(config.loss, ("prediction",))
-
-
 def _inches(ax: Axes) -> tuple[float, float]:
     """Width and height of the axes; where the layout is only made at drawing, what it will be, about."""
     width, height = (pixels / ax.figure.dpi for pixels in ax.figure.bbox.size)
@@ -150,7 +147,7 @@ def _draw_nodes(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence
     high = max(5, *(y[0] - y[-1] + 1 for _, y in columns))
     # Input and output have at most as many labels as nodes drawn.
     labels = _labels(config) if len(config.inputs) == counts[0] else [f"input {i + 1}" for i in range(counts[0])]
-    left, right = [labels[i] for i in columns[0][0]], _outputs(config)
+    left, right = [labels[i] for i in columns[0][0]], _OUTPUTS.get(config.loss, ("prediction",))
     rooms = _room(ax, left), _room(ax, right)
     last = len(counts) - 1
     scale = last / max(0.2, 1 - sum(rooms) - 0.04)
@@ -197,30 +194,20 @@ def _connect(
 ) -> None:
     """Lines from every drawn node to every one of the next column, the strongest on top."""
     lines, strengths = [], []
-    for i in range(len(columns) - 1):
-        (nodes, y), (next_nodes, next_y) = columns[i : i + 2]
-        ends = np.empty((len(y), len(next_y), 2, 2))
-        ends[..., 0, 0], ends[..., 0, 1], ends[..., 1, 0], ends[..., 1, 1] = i, y[:, None], i + 1, next_y[None]
-        lines.append(ends.reshape(-1, 2, 2))
+    for i, ((nodes, y), (next_nodes, next_y)) in enumerate(itertools.pairwise(columns)):
+        lines += [[(i, begin), (i + 1, end)] for begin in y for end in next_y]
         if kernels is not None:
-            largest = np.abs(kernels[i]).max()
-            strengths.append(kernels[i][np.ix_(nodes, next_nodes)].ravel() / (largest or 1.0))
-    segments = np.concatenate(lines)
+            largest = np.abs(kernels[i]).max() or 1.0
+            strengths.append(kernels[i][np.ix_(nodes, next_nodes)].ravel() / largest)
     if kernels is None:
-        ax.add_collection(LineCollection(list(segments), colors=GREY, linewidths=0.7, alpha=0.45), autolim=False)
+        ax.add_collection(LineCollection(lines, colors=GREY, linewidths=0.7, alpha=0.45), autolim=False)
         return
     strength = np.concatenate(strengths)
     order = np.argsort(np.abs(strength))
-    segments, strength = segments[order], strength[order]
-    colours = np.empty((len(strength), 4))
-    colours[:, :3] = np.where(strength[:, None] > 0, _rgb(POSITIVE), _rgb(NEGATIVE))
-    colours[:, 3] = 0.15 + 0.85 * np.abs(strength)
+    segments, strength = np.array(lines)[order], strength[order]
+    colours = to_rgba_array(np.where(strength > 0, POSITIVE, NEGATIVE), 0.15 + 0.85 * np.abs(strength))
     widths = 0.3 + 4 * np.abs(strength)
     ax.add_collection(LineCollection(list(segments), colors=colours, linewidths=widths), autolim=False)
-
-
-def _rgb(colour: str) -> NDArray[np.float64]:
-    return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
 
 
 def _draw_boxes(ax: Axes, layers: Sequence[Box], labels: Sequence[str]) -> None:

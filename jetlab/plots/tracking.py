@@ -8,11 +8,9 @@ from matplotlib.patches import Circle
 from numpy.typing import ArrayLike, NDArray
 
 from jetlab.angles import wrap
-from jetlab.plots.base import COLOURS, FONT, GREY, QCD
+from jetlab.plots.base import COLOURS, FONT, GREY, MARKERS, QCD
 from jetlab.tracking.detector import LAYERS, RADII
 from jetlab.tracking.hits import Hits
-
-MARKERS = "osD^v"
 
 
 def event_xy(ax: Axes, hits: Hits, labels: ArrayLike | None = None, wrong: ArrayLike | None = None) -> None:
@@ -51,15 +49,6 @@ def picture(ax: Axes, image: ArrayLike, probability: ArrayLike | None = None, ti
     ax.set(xlabel="φ bin", ylabel="layer", xlim=(-0.5, image.shape[1] - 0.5), ylim=(-0.5, LAYERS - 0.5))
     ax.set_yticks(range(LAYERS))
     ax.set_title(title, fontsize=FONT - 1)
-
-
-def points(
-    ax: Axes, x: ArrayLike, y: ArrayLike, error: ArrayLike, label: str, number: int = 0, dashed: bool = False
-) -> None:
-    """Draw measured values with their standard errors, joined by a line, in the colour of that number."""
-    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-    style = "--" if dashed else "-"
-    ax.errorbar(x, y, error, fmt=marker + style, color=colour, label=label, markersize=5, capsize=2, linewidth=1.5)
 
 
 def _tracks(

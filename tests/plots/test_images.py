@@ -61,9 +61,11 @@ def test_candidates_are_drawn_by_class_with_area_by_pt(ax):
     assert drawn == len(jet)
     sizes = np.concatenate([marks.get_sizes() for marks in ax.collections])
     assert sorted(sizes) == pytest.approx(sorted(8 * jet.pt.to_numpy()))
-    label = ax.collections[0].get_label()
-    assert label.rpartition(" (")[0] in images.CLASSES
-    assert ax.lines[0].get_xdata().max() == 0.5
+    ax.legend()
+    shown = [text.get_text().rpartition(" (") for text in ax.get_legend().get_texts()]
+    assert {name for name, *_ in shown} <= set(images.CLASSES)
+    assert sum(int(count.removesuffix(")")) for *_, count in shown) == len(jet)
+    assert ax.lines[-1].get_xdata().max() == 0.5
 
 
 def test_a_montage_has_every_image_upright_and_apart(ax):
