@@ -80,12 +80,13 @@ def test_differences_want_as_many_trainings_of_both(jets):
         comparison.auc_difference(y, good, worse[:1], weight)
 
 
-@pytest.mark.parametrize("efficiency", [0.1, 0.5, 0.9, 1.0])
-def test_a_cut_accepts_the_fraction_of_w_that_was_asked_for(jets, efficiency):
-    y, weight, good, _ = jets
-    passes = comparison.cut(y, good[0], weight, efficiency)
-    assert np.average(passes[y == 1], weights=weight[y == 1]) == pytest.approx(efficiency, abs=2e-3)
-    assert good[0][passes].min() > good[0][~passes].max() if not passes.all() else efficiency == 1
+def test_a_cut_accepts_the_fraction_of_w_that_was_asked_for(subtests, jets):
+    for efficiency in [0.1, 0.5, 0.9, 1.0]:
+        with subtests.test(efficiency=efficiency):
+            y, weight, good, _ = jets
+            passes = comparison.cut(y, good[0], weight, efficiency)
+            assert np.average(passes[y == 1], weights=weight[y == 1]) == pytest.approx(efficiency, abs=2e-3)
+            assert good[0][passes].min() > good[0][~passes].max() if not passes.all() else efficiency == 1
 
 
 def test_a_cut_names_a_fraction_that_cannot_be(jets):
@@ -106,16 +107,21 @@ def test_rank_correlation_looks_at_the_order_alone():
     assert comparison.correlation({"a": score, "b": turned}, weight)[0, 1] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("decimals", [0, 1, 2])
-def test_jets_of_equal_score_share_their_rank(decimals):
-    rng = np.random.default_rng(3)
-    scores = rng.random((3, 400))
-    scores = {"a": scores[0].round(decimals), "b": (scores[0] + scores[1]).round(decimals), "c": scores[2].round()}
-    matrix = comparison.correlation(scores)
-    assert matrix == pytest.approx(scipy.stats.spearmanr(np.array(list(scores.values())), axis=1).statistic)
-    mixed = rng.permutation(400)
-    in_another_order = comparison.correlation({name: score[mixed] for name, score in scores.items()})
-    assert in_another_order == pytest.approx(matrix), "the order of the jets in the file says nothing"
+def test_jets_of_equal_score_share_their_rank(subtests):
+    for decimals in [0, 1, 2]:
+        with subtests.test(decimals=decimals):
+            rng = np.random.default_rng(3)
+            scores = rng.random((3, 400))
+            scores = {
+                "a": scores[0].round(decimals),
+                "b": (scores[0] + scores[1]).round(decimals),
+                "c": scores[2].round(),
+            }
+            matrix = comparison.correlation(scores)
+            assert matrix == pytest.approx(scipy.stats.spearmanr(np.array(list(scores.values())), axis=1).statistic)
+            mixed = rng.permutation(400)
+            in_another_order = comparison.correlation({name: score[mixed] for name, score in scores.items()})
+            assert in_another_order == pytest.approx(matrix), "the order of the jets in the file says nothing"
 
 
 def test_independent_cuts_are_not_correlated():
@@ -130,9 +136,8 @@ def test_whole_weights_of_ranks_count_like_copies():
     assert comparison.correlation({"a": scores[0], "b": scores[1]}, times)[0, 1] == pytest.approx(copied)
 
 
-@pytest.mark.parametrize(
-    ("scores", "weight", "message"),
-    [
+def test_a_correlation_that_is_not_defined_says_why(subtests):
+    for scores, weight, message in [
         ([1.0, 1.0, 1.0], None, "scores of 'flat' are all equal: .* no rank correlation; leave them out"),
         ([1.0, 1.0, 2.0], [1.0, 1.0, 0.0], "scores of 'flat' are all equal"),
         ([1.0, np.nan, 2.0], None, "scores of 'flat' are not finite for 1 of 3 jets"),
@@ -140,11 +145,10 @@ def test_whole_weights_of_ranks_count_like_copies():
         ([1.0, 2.0, 3.0], [1.0, -1.0, 1.0], "Weights must not be negative"),
         ([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], "all zero"),
         ([1.0, 2.0, 3.0], [1.0], r"weights \(1,\)"),
-    ],
-)
-def test_a_correlation_that_is_not_defined_says_why(scores, weight, message):
-    with pytest.raises(MetricError, match=message):
-        comparison.correlation({"good": [1.0, 2.0, 3.0], "flat": scores}, weight)
+    ]:
+        with subtests.test(message=message):
+            with pytest.raises(MetricError, match=message):
+                comparison.correlation({"good": [1.0, 2.0, 3.0], "flat": scores}, weight)
 
 
 def test_efficiency_per_bin_is_weighted_and_empty_bins_stay_empty():

@@ -132,9 +132,8 @@ def test_the_same_seed_gives_the_same_errors():
     assert response.closure(values, seed=4).error != response.closure(values, seed=5).error
 
 
-@pytest.mark.parametrize(
-    ("call", "word"),
-    [
+def test_what_makes_no_sense_is_said(subtests):
+    for call, word in [
         (lambda: response.response([1.0], [1.0, 2.0]), "one of each per jet"),
         (lambda: response.response([], []), "no jets"),
         (lambda: response.response([1.0], [0.0]), "above zero"),
@@ -165,8 +164,7 @@ def test_the_same_seed_gives_the_same_errors():
         (lambda: response.binned([1.0, 1.1], [1.0, np.nan], (0, 2)), "not finite"),
         (lambda: response.binned([], [], (0, 2)).worst, "No bin"),
         (lambda: response.binned([1.0], [1.0], (0, 1)).worst, "No bin"),
-    ],
-)
-def test_what_makes_no_sense_is_said(call, word):
-    with pytest.raises(MetricError, match=word):
-        call()
+    ]:
+        with subtests.test(word=word):
+            with pytest.raises(MetricError, match=word):
+                call()
