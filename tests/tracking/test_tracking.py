@@ -251,12 +251,15 @@ def test_hits_too_many_for_the_memory(tmp_path: Path, monkeypatch: pytest.Monkey
         (lambda t: t.replace("layer", "plane"), "has no column layer: a file of hits has event_id"),
         (lambda t: t + "\n0,1,2", "line 3 has 3 values, the header 6: is it cut short"),
         (lambda t: t + "\n0,1,zero,0,39,0", "not a number"),
-        (lambda t: t + "\n0,1,nan,0,39,0", "layer is NaN or infinite in line 3"),
-        (lambda t: t + "\n0,1,0.5,0,39,0", "layer is 0.5 in line 3, but is a whole number"),
+        (lambda t: t + "\n0,1,nan,0,39,0", "layer is nan in line 3: repair or drop that hit"),
+        (lambda t: t + "\n0,1,0.5,0,39,0", "layer is 0.5 in line 3, but must be a whole number"),
         (lambda t: t + "\n0,1,9,0,39,0", "layer is 9 in line 3; there are layers 0 to 8"),
         (lambda t: t + "\n0,1,0,9802,39,0", "iphi is 9802 in line 3; that layer has cells 0 to 9801"),
-        (lambda t: t + "\n0,-2,0,0,39,0", "cluster_id is below -1 in line 3"),
-        (lambda t: t + "\n0,1,0,0,3.9,0", "35.1 mm from the centre of their cell in line 3"),
+        (lambda t: t + "\n0,-2,0,0,39,0", "cluster_id is -2 in line 3; tracks are numbered from 0"),
+        (
+            lambda t: t + "\n0,1,0,0,3.9,0",
+            "from the centre of their cell is 35.1 in line 3: the file is of another detector",
+        ),
     ],
 )
 def test_bad_csv_is_refused(change: Callable[[str], str], message: str, tmp_path: Path) -> None:
