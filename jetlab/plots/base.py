@@ -255,7 +255,7 @@ def points(
 
 
 def places(edges: ArrayLike, number: int, total: int) -> NDArray[np.float64]:
-    """Where in each bin the point of series `number` of `total` stands: side by side, or errors would hide others."""
+    """Where the points of series `number` of `total` stand, (bins,): side by side in each bin, so that none hides."""
     edges = np.asarray(edges, dtype=np.float64)
     step = min(0.15, 0.6 / total)
     found: NDArray[np.float64] = (edges[1:] + edges[:-1]) / 2 + (number - (total - 1) / 2) * step * np.diff(edges)
@@ -269,7 +269,7 @@ def inverse(background: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def whole_epochs(ax: Axes) -> None:
-    """Let the ticks of an axis of epochs be whole numbers."""
+    """Put the ticks of an axis of epochs at whole numbers."""
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

@@ -1,4 +1,4 @@
-"""Plots that set taggers side by side, each on an Axes it is given, without pyplot, as in `jetlab.plots`."""
+"""Plots that set taggers side by side, each drawn on the Axes it is given, as in `jetlab.plots`."""
 
 from collections.abc import Mapping, Sequence
 

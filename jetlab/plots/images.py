@@ -1,4 +1,4 @@
-"""Pictures of jet images, of a network's filters and of what it looks at, drawn on an Axes each, without pyplot.
+"""Pictures of jet images, of a network's filters and of what it looks at, each drawn on an Axes, without pyplot.
 
 Images are arrays (rows, columns), the row of lowest y first, as `jetlab.images` makes them.
 """
@@ -45,7 +45,7 @@ def image(
 ) -> None:
     """Draw an image (rows, columns) that is `width` wide, with a colour bar; empty pixels are white.
 
-    `log` shows the four decades below the largest pixel, and what is less in white, too.
+    `log` shows the four decades below the largest pixel; smaller ones are white, too.
     """
     picture = np.asarray(picture, dtype=np.float64)
     top = float(picture.max()) or 1.0
@@ -65,7 +65,7 @@ def difference(
 ) -> None:
     """Draw an image (rows, columns) of both signs: purple above zero, orange below, white at zero, on one scale.
 
-    `log` shows two decades either way of zero, and what is less on a linear scale. `over`, another image (rows,
+    `log` shows two decades either way of zero, and smaller values on a linear scale. `over`, another image (rows,
     columns), is drawn on top as a contour at a tenth of its largest value.
     """
     picture = np.asarray(picture, dtype=np.float64)

@@ -1,7 +1,4 @@
-"""Plots of jet energy scales: closure and resolution in bins, and a correction against pt and eta.
-
-Drawn on an Axes that they are given, as in `plots`.
-"""
+"""Plots of jet energy scales, each drawn on the Axes it is given: closure and resolution in bins, corrections."""
 
 from collections.abc import Mapping, Sequence
 

@@ -53,8 +53,8 @@ def draw(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence[ArrayL
         weights: of a dense network, as `model.get_weights()` gives them: connections then have the colour of their sign
             and a width that grows with their size, relative to the largest of the layer. Others ignore them.
 
-    Of a layer with more than MOST nodes only the first and the last are drawn, with their own weights. Takes about 10
-    ms, and `plots.png` 60 ms. Raises ArgumentError for weights of another network.
+    Of a layer with more than MOST nodes only the first and the last are drawn, with their own weights. It takes about
+    10 ms, and `plots.png` 60 ms. Raises ArgumentError for weights of another network.
     """
     ax.set_axis_off()
     title = _title(config, row)
@@ -66,7 +66,7 @@ def draw(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence[ArrayL
         _draw_nodes(ax, config, row, weights)
     else:
         _draw_boxes(ax, boxes(config, row), _labels(config))
-    # All is within the axes: to measure it for the layout would take longer than to draw it.
+    # All of it is within the axes, and measuring it for the layout would take longer than drawing it.
     for artist in (*ax.texts, *ax.collections):
         artist.set_in_layout(False)
 
@@ -125,7 +125,7 @@ def _labels(config: RunConfig) -> list[str]:
 
 
 def _inches(ax: Axes) -> tuple[float, float]:
-    """Width and height of the axes; where the layout is only made at drawing, what it will be, about."""
+    """Width and height of the axes; where only drawing makes the layout, roughly what they will be."""
     width, height = (pixels / ax.figure.dpi for pixels in ax.figure.bbox.size)
     spec = ax.get_subplotspec()
     if spec is None or ax.figure.get_layout_engine() is None:
@@ -153,7 +153,7 @@ def _draw_nodes(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence
     scale = last / max(0.2, 1 - sum(rooms) - 0.04)
     edge = 0.02 * scale
     ax.set_xlim(-rooms[0] * scale - edge, last + rooms[1] * scale + edge)
-    # A line of text above the nodes and two below, the last for the legend, also where there is none yet.
+    # A line of text above the nodes and two below; the last is for the legend, which may come later.
     pitch = max(0.05, _inches(ax)[1] - 3 * _LINE) / high
     line = _LINE / pitch
     ax.set_ylim(-high / 2 - 2 * line, high / 2 + line)

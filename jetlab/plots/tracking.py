@@ -1,4 +1,4 @@
-"""Pictures of hits and tracks for M7, drawn on an Axes each, without pyplot, as in `jetlab.plots`."""
+"""Pictures of hits and tracks, each drawn on the Axes it is given, as in `jetlab.plots`."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def event_unrolled(ax: Axes, hits: Hits, labels: ArrayLike | None = None, wrong:
 
 
 def picture(ax: Axes, image: ArrayLike, probability: ArrayLike | None = None, title: str = "") -> None:
-    """Draw a network's picture, (9, bins) of 0 and 1, over the probabilities that it gave, (9, bins); dark: likely."""
+    """Draw a network's picture, (9, bins) of 0 and 1, over its probabilities, (9, bins): dark is likely."""
     image = np.asarray(image)
     if probability is not None:
         shades = np.asarray(probability)
@@ -62,10 +62,8 @@ def _tracks(
         members = members[np.argsort(hits.layer[members], kind="stable")]
         colour = COLOURS[number % len(COLOURS)]
         marker = MARKERS[number // len(COLOURS) % len(MARKERS)]
-        horizontal = (
-            x[members[0]] + np.cumsum(wrap(np.diff(x[members], prepend=x[members[0]]))) if around else x[members]
-        )
-        # A line that leaves on one side comes in on the other: drawn there once more.
+        horizontal = np.unwrap(x[members]) if around else x[members]
+        # A line that leaves on one side comes in on the other, so it is drawn there once more.
         for shift in (-2 * np.pi, 0, 2 * np.pi) if around else (0,):
             ax.plot(horizontal + shift, y[members], "-", color=colour, linewidth=1, alpha=0.7)
         ax.plot(x[members], y[members], marker, color=colour, markersize=5)

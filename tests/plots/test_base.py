@@ -158,6 +158,21 @@ def test_eta_phi_wraps_around_the_jet_and_marks_classes(ax):
     assert "rad" in ax.get_ylabel()
 
 
+def test_points_of_several_series_differ_in_colour_and_marker_and_stand_side_by_side(ax):
+    edges = np.array([0.0, 1.0, 3.0])
+    for number in range(8):
+        x = plots.base.places(edges, number, 8)
+        assert (edges[:-1] < x).all()
+        assert (x < edges[1:]).all()
+        plots.points(ax, x, [1.0, 2.0], [0.1, 0.2], f"series {number}", number, line="")
+    lines = [container.lines[0] for container in ax.containers]
+    assert len({(each.get_color(), each.get_marker()) for each in lines}) == 8
+    assert {each.get_linestyle() for each in lines} == {"None"}
+    assert len(np.unique([each.get_xdata() for each in lines])) == 16
+    plots.points(ax, [1, 2], [1, 2], None, "joined", 1, "--", "black")
+    assert (ax.containers[-1].lines[0].get_linestyle(), ax.containers[-1].lines[0].get_color()) == ("--", "black")
+
+
 def drawn():
     """Every plot once, in one figure."""
     figure = plots.figure(ncols=3, nrows=2)
