@@ -57,6 +57,6 @@ LETTER["M7.05"] = {
 # Which claim do the numbers of the lesson support?
 LETTER["M7.06"] = {
     "c": RIGHT,
-    "a": "the Kalman filter learned nothing, and is as good. Compare the two within their errors.",
+    "a": "the Kalman filter learnt nothing, and is as good. Compare the two within their errors.",
     "b": "0.85 against 0.99 is many times the errors quoted; how many?",
 }

@@ -1,6 +1,6 @@
 """Follow tracks outwards from layer to layer, for all events at once, with whatever predicts where a track goes next.
 
-A predictor (the filter of `kalman`, the network of `residual`) knows physics or has learned it; this module only
+A predictor (the filter of `kalman`, the network of `residual`) knows physics or has learnt it; this module only
 proposes hits, keeps the likeliest combinations and makes sure that no hit is used twice.
 """
 

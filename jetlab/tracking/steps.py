@@ -1,6 +1,6 @@
 """Tracks as sequences of steps, the inputs and targets of the residual network; domain knowledge lives here.
 
-Only differences of azimuths enter, so a track learned in one place of the detector is known everywhere. A step is a
+Only differences of azimuths enter, so a track learnt in one place of the detector is known everywhere. A step is a
 residual: how far the hit lies from a simple extrapolation of the hits before it, in units of its usual size.
 """
 
