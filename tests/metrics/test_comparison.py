@@ -1,28 +1,17 @@
-"""The comparison of taggers and its plots, against cases whose answers are known."""
+"""The comparison of taggers, against cases whose answers are known."""
 
 import numpy as np
 import pytest
 import scipy.stats
 
-from jetlab import metrics, plots
+from jetlab import metrics
 from jetlab.metrics import Estimate, MetricError, comparison
+from tests.samples import scored_jets
 
 
 @pytest.fixture(scope="module")
 def jets():
-    """Labels, weights, and the scores of a good tagger trained twice and of a worse one."""
-    rng = np.random.default_rng(1)
-    y = np.repeat([0, 1], 1500)
-    truth = rng.normal(1.2 * y)
-    good = [truth + rng.normal(0, 0.2, len(y)) for _ in range(2)]
-    worse = [truth + rng.normal(0, 1.0, len(y)) for _ in range(2)]
-    score = [1 / (1 + np.exp(-values)) for values in (*good, *worse)]
-    return y, rng.uniform(0.5, 1.5, len(y)), score[:2], score[2:]
-
-
-@pytest.fixture
-def ax():
-    return plots.figure().axes[0]
+    return scored_jets()
 
 
 def test_a_row_joins_the_seeds(jets):
@@ -182,60 +171,3 @@ def test_divergence_is_zero_for_one_shape_and_one_for_none_in_common():
     assert comparison.divergence(mass, mass > 50) == pytest.approx(1)
     with pytest.raises(MetricError, match="none does"):
         comparison.divergence(mass, mass > 0)
-
-
-def test_rocs_have_a_curve_each_and_bands_where_asked_for(ax, jets):
-    y, weight, good, worse = jets
-    scores = {f"tagger {number}": score for number, score in enumerate((*good, *worse) * 2)}
-    plots.comparison.rocs(ax, y, scores, weight, bands=("tagger 1",))
-    curves = [line for line in ax.lines if "AUC" in str(line.get_label())]
-    assert len(curves) == 8
-    assert len({(line.get_color(), line.get_linestyle()) for line in curves}) == 8
-    assert len(ax.collections) == 1
-    assert len(ax.get_legend().get_texts()) == 9
-    assert plots.png(ax.figure)
-
-
-def test_differences_stand_in_order_with_two_error_bars(ax):
-    plots.comparison.differences(ax, {"first": Estimate(0.01, 0.004), "second": Estimate(-0.02, 0.001)})
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["first", "second"]
-    assert list(ax.lines[0].get_ydata()) == [1, 0]
-    ends = sorted(float(np.ptp(bar.get_segments()[0][:, 0])) for bar in ax.collections)
-    assert ends == pytest.approx([0.008, 0.016])
-
-
-def test_the_correlation_table_shows_its_numbers(ax, jets):
-    _, weight, good, worse = jets
-    plots.comparison.correlation(ax, {"a": good[0], "b": good[1], "c": worse[0]}, weight, "all")
-    shown = [text.get_text() for text in ax.texts]
-    assert shown[::4] == ["1.00"] * 3
-    assert float(shown[1]) > float(shown[2])
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c"]
-
-
-def test_sculpting_compares_unit_areas_and_tells_the_divergence(ax):
-    rng = np.random.default_rng(5)
-    mass = rng.uniform(0, 160, 4000)
-    plots.comparison.sculpting(ax, mass, {"window": np.abs(mass - 80) < 25, "fair": rng.random(4000) < 0.3})
-    areas = [np.sum(bars.lines[0].get_ydata()) for bars in ax.containers]
-    assert areas == pytest.approx([1, 1])
-    labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels[0] == "all QCD jets"
-    assert labels[2] == "fair: 0.00 bit"
-    assert labels[1].startswith("window: 0.")
-    assert labels[1] != "window: 0.00 bit"
-
-
-def test_efficiency_and_calibration_draw_a_series_for_each_tagger(jets):
-    y, weight, good, worse = jets
-    fig = plots.figure(ncols=2)
-    left, right = fig.axes
-    pt = np.random.default_rng(6).uniform(200, 500, len(y))
-    passing = {name: comparison.cut(y, score, weight) for name, score in (("a", good[0]), ("b", worse[0]))}
-    plots.comparison.efficiency(left, pt, passing, weight, ylabel="W that pass")
-    plots.comparison.calibration(right, y, {"a": good[0], "b": worse[0]}, weight)
-    assert [len(ax.containers) for ax in fig.axes] == [2, 2]
-    assert left.get_ylabel() == "W that pass"
-    assert left.get_xlabel() == "jet pt [GeV]"
-    assert right.get_xlim() == right.get_ylim() == (0, 1)
-    assert plots.png(fig)

@@ -1,5 +1,4 @@
 import gzip
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -146,19 +145,17 @@ def test_all_tracks_of_all_events_are_followed_at_once(events: int, monkeypatch:
     assert len(set(steps)) == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_impossible_events_are_refused(subtests: pytest.Subtests) -> None:
+    for options, message in [
         ({"events": 0}, "events is 0"),
         ({"events": 1, "multiplicity": -1}, "multiplicity is -1"),
         ({"events": 1, "noise": np.nan}, "noise is nan"),
         ({"events": 1, "lost": 1.5}, "lost is 1.5"),
         ({"events": 1, "stopped": -0.1}, "stopped is -0.1"),
-    ],
-)
-def test_impossible_events_are_refused(options: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        tracking.simulate(**options)
+    ]:
+        with subtests.test(options=options, message=message):
+            with pytest.raises(ValueError, match=message):
+                tracking.simulate(**options)
 
 
 def test_hits_are_picked_by_event() -> None:
@@ -242,9 +239,8 @@ def test_hits_too_many_for_the_memory(tmp_path: Path, monkeypatch: pytest.Monkey
         tracking.read_csv(write(tmp_path, LINE))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
+def test_bad_csv_is_refused(subtests: pytest.Subtests, tmp_path: Path) -> None:
+    for change, message in [
         (lambda t: "", "is empty"),
         (lambda t: t.split("\n")[0], "holds no hits, only a header"),
         (lambda t: "\n\n", "holds no hits, not even a header"),
@@ -260,13 +256,12 @@ def test_hits_too_many_for_the_memory(tmp_path: Path, monkeypatch: pytest.Monkey
             lambda t: t + "\n0,1,0,0,3.9,0",
             "from the centre of their cell is 35.1 in line 3: the file is of another detector",
         ),
-    ],
-)
-def test_bad_csv_is_refused(change: Callable[[str], str], message: str, tmp_path: Path) -> None:
-    path = write(tmp_path, change(f"event_id,cluster_id,layer,iphi,x,y\n{LINE}"))
-    with pytest.raises(DataError, match=message) as error:
-        tracking.read_csv(path)
-    assert str(path) in str(error.value)
+    ]:
+        with subtests.test(message=message):
+            path = write(tmp_path, change(f"event_id,cluster_id,layer,iphi,x,y\n{LINE}"))
+            with pytest.raises(DataError, match=message) as error:
+                tracking.read_csv(path)
+            assert str(path) in str(error.value)
 
 
 def test_events_in_pieces_are_put_together(tmp_path: Path) -> None:
