@@ -114,7 +114,8 @@ def compare(
     values, chosen = np.asarray(values, dtype=np.float64), np.asarray(is_w, dtype=bool)
     edges = np.histogram_bin_edges(values, bins)
     for label, colour, kept in (("W", W, chosen), ("QCD", QCD, ~chosen)):
-        histogram(ax, values[kept], None if weight is None else np.asarray(weight)[kept], edges, label, colour, True)
+        weights = None if weight is None else np.asarray(weight)[kept]
+        histogram(ax, values[kept], weights, edges, label, colour, density=True)
     ax.set(xlabel=xlabel, ylabel="jets (normalised to unit area)", xlim=(edges[0], edges[-1]))
     ax.set_ylim(0, ax.get_ylim()[1] * 1.12)
     legend(ax, loc="upper right", ncols=2)

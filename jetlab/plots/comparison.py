@@ -31,7 +31,7 @@ def rocs(
 def differences(ax: Axes, found: Mapping[str, Estimate], xlabel: str = "change of the AUC") -> None:
     """Draw numbers with their uncertainties one below the other, and a line at zero."""
     place = np.arange(len(found))[::-1]
-    values, errors = (np.array([getattr(one, part) for one in found.values()]) for part in ("value", "error"))
+    values, errors = np.array(list(found.values())).T
     for number in (2, 1):
         ax.errorbar(
             values, place, xerr=number * errors, fmt="none", ecolor=GREY, elinewidth=1.2 * (4 - number), alpha=0.6
