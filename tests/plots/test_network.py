@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from jetlab import models, plots
 from jetlab.config import MODELS, RunConfig
@@ -241,6 +242,21 @@ def test_the_title_counts_the_parameters(subtests):
             assert title.endswith(f" · {models.count_parameters(config, row):,} parameters")
             assert config.label in title
             assert ("relu" in title) == (model not in ("lstm", "gru"))
+
+
+def test_axes_may_lie_where_a_user_put_them():
+    """Without a layout that moves them, the drawing is fitted to the axes as they are."""
+    fig = Figure(figsize=(8, 6))
+    wide, narrow = fig.add_axes((0.05, 0.55, 0.9, 0.35)), fig.add_axes((0.05, 0.05, 0.45, 0.35))
+    for ax in (wide, narrow):
+        plots.network.draw(ax, RunConfig.standard("cnn"), (25, 25, 1))
+    fig.draw_without_rendering()
+    n = len(plots.network.boxes(RunConfig.standard("cnn"), (25, 25, 1)))
+    rows = [len({round(text.get_position()[1], 6) for text in ax.texts[: 2 * n : 2]}) for ax in (wide, narrow)]
+    assert rows[0] < rows[1], "boxes go on in another row where the axes are narrow"
+    for ax in (wide, narrow):
+        assert all(ax.bbox.x0 <= each.get_window_extent().x0 for each in ax.texts)
+        assert all(each.get_window_extent().x1 <= ax.bbox.x1 for each in ax.texts)
 
 
 def test_drawn_again_on_the_same_axes():

@@ -94,6 +94,14 @@ def test_noise_alone_is_no_track() -> None:
     assert score.efficiency.value == 1
 
 
+def test_what_cannot_be_measured_is_nan() -> None:
+    """One event has no spread between events, hits without a track have no fakes, and noise alone no efficiency."""
+    score = tracking.evaluate(hits_of([0, 0, 0]), np.full(3, -1))
+    assert score.efficiency.value == 0
+    assert np.isnan([score.efficiency.error, *score.purity, *score.fake_rate, *score.duplicate_rate]).all()
+    assert np.isnan(tracking.evaluate(hits_of([-1, -1]), np.zeros(2, int)).efficiency.value)
+
+
 def test_true_tracks_one_by_one() -> None:
     hits = hits_of([3, 3, 1, 1, 1, -1, 0], [0, 0, 0, 0, 0, 0, 5])
     tracks = tracking.per_track(hits, np.array([0, 1, 0, 0, -1, 0, -1]))

@@ -286,6 +286,13 @@ def test_a_torn_archive_and_no_file(tmp_path: Path) -> None:
         tracking.read_csv(tmp_path / "none.csv")
 
 
+def test_missing_hits_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("jetlab.shipped.DATA", tmp_path)
+    monkeypatch.delenv("JETLAB_DATA", raising=False)
+    with pytest.raises(DataError, match=r"hits\.csv\.gz is missing: .*, or make it: `jetlab simulate hits"):
+        tracking.load()
+
+
 def test_shipped_hits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, repository: Path) -> None:
     assert (repository / "data" / "hits.csv.gz").stat().st_size < 4e6
     hits = tracking.load()
