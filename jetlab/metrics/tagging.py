@@ -136,19 +136,14 @@ def evaluate(
 
 
 def roc_band(
-    y: ArrayLike,
-    score: ArrayLike,
-    weight: ArrayLike | None,
-    signal_efficiency: ArrayLike,
-    replicas: int = 100,
-    seed: int = 0,
+    y: ArrayLike, score: ArrayLike, weight: ArrayLike | None, signal_efficiency: ArrayLike, replicas: int = 100
 ) -> tuple[Floats, Floats]:
     """Lower and upper end of the central 68 % of background efficiencies over bootstrap samples, shaped as asked.
 
     Raises MetricError as `background_efficiency`.
     """
     jets, wanted = Ranking(y, score, weight), _wanted(signal_efficiency)
-    curves = [_interpolate(*jets.efficiencies(times), wanted) for times in jets.samples(replicas, seed)]
+    curves = [_interpolate(*jets.efficiencies(times), wanted) for times in jets.samples(replicas, seed=0)]
     low, high = np.percentile(curves, [15.87, 84.13], axis=0)
     return low, high
 

@@ -15,10 +15,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.ticker import LogLocator, MaxNLocator, StrMethodFormatter
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from jetlab import metrics
 from jetlab.angles import wrap
+from jetlab.metrics import Floats
 
 W, QCD, GREY = "#0072B2", "#D55E00", "#666666"
 #: For further curves on one plot; those of W and QCD come last.
@@ -27,8 +28,10 @@ FONT = 13
 MARKERS = "osD^v*XP"
 #: Signal efficiencies at which a ROC is drawn.
 EFFICIENCIES = np.linspace(0.01, 1, 100)
-#: Particle-flow classes by absolute id: name, colour, marker.
-CLASSES = {
+#: Name, colour and marker of kinds of particles.
+Classes = Mapping[int, tuple[str, str, str]]
+#: Particle-flow classes by absolute id.
+CLASSES: Classes = {
     211: ("charged hadron", "#009E73", "o"),
     22: ("photon", "#E69F00", "D"),
     130: ("neutral hadron", "#56B4E9", "s"),
@@ -78,7 +81,7 @@ def histogram(
     label: str | None = None,
     colour: str = GREY,
     density: bool = False,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Floats, Floats, Floats]:
     """Draw (n,) values as a step line with statistical error bars, the root of the sum of squared weights per bin.
 
     `density` scales the area of the shown range to one. Returns contents, errors (both (bins,)) and edges.
@@ -92,9 +95,7 @@ def histogram(
     return contents, errors, edges
 
 
-def binned(
-    values: ArrayLike, weight: ArrayLike | None, bins: int | ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def binned(values: ArrayLike, weight: ArrayLike | None, bins: int | ArrayLike) -> tuple[Floats, Floats, Floats]:
     """Contents of a histogram of (n,) values, their statistical errors, both (bins,), and the edges."""
     values = np.asarray(values, dtype=np.float64)
     weight = np.ones_like(values) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -121,11 +122,9 @@ def compare(
     legend(ax, loc="upper right", ncols=2)
 
 
-def score_distributions(
-    ax: Axes, y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None, bins: int = 40
-) -> None:
-    """Draw the scores (n,) from 0 to 1 of W (y = 1) and of QCD (y = 0)."""
-    compare(ax, score, y, weight, np.linspace(0, 1, bins + 1), "score (QCD 0, W 1)")
+def score_distributions(ax: Axes, y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> None:
+    """Draw the scores (n,) from 0 to 1 of W (y = 1) and of QCD (y = 0), in 40 bins."""
+    compare(ax, score, y, weight, np.linspace(0, 1, 41), "score (QCD 0, W 1)")
 
 
 def roc(
@@ -214,18 +213,8 @@ def eta_phi(
     legend(ax, FONT - 3, loc="upper right", title="area ∝ $p_T$")
 
 
-def particles(
-    ax: Axes,
-    x: ArrayLike,
-    y: ArrayLike,
-    pt: ArrayLike,
-    kind: ArrayLike,
-    classes: Mapping[int, tuple[str, str, str]],
-) -> None:
-    """Draw particles (n,): area proportional to pt (GeV), colour and marker by `kind`; a legend will count them.
-
-    `classes` gives the name, colour and marker of each kind.
-    """
+def particles(ax: Axes, x: ArrayLike, y: ArrayLike, pt: ArrayLike, kind: ArrayLike, classes: Classes) -> None:
+    """Draw particles (n,): area proportional to pt (GeV), colour and marker by `kind`; a legend will count them."""
     x, y, pt, kind = (np.asarray(values) for values in (x, y, pt, kind))
     for code, (name, colour, marker) in classes.items():
         chosen = kind == code
@@ -255,15 +244,15 @@ def points(
     ax.errorbar(x, y, error, fmt=marker + line, color=colour, label=label, markersize=5, capsize=2, linewidth=1.5)
 
 
-def places(edges: ArrayLike, number: int, total: int) -> NDArray[np.float64]:
+def places(edges: ArrayLike, number: int, total: int) -> Floats:
     """Where the points of series `number` of `total` stand, (bins,): side by side in each bin, so that none hides."""
     edges = np.asarray(edges, dtype=np.float64)
-    step = min(0.15, 0.6 / total)
-    found: NDArray[np.float64] = (edges[1:] + edges[:-1]) / 2 + (number - (total - 1) / 2) * step * np.diff(edges)
+    shift = (number - (total - 1) / 2) * min(0.15, 0.6 / total)
+    found: Floats = (edges[1:] + edges[:-1]) / 2 + shift * np.diff(edges)
     return found
 
 
-def inverse(background: NDArray[np.float64]) -> NDArray[np.float64]:
+def inverse(background: Floats) -> Floats:
     """Rejection 1/eB (n,) of background efficiencies; NaN where no background is left."""
     # A logarithmic axis has no place for infinity: NaN leaves a gap.
     return np.divide(1, background, out=np.full_like(background, np.nan), where=background > 0)
@@ -279,12 +268,8 @@ def rejection_axes(ax: Axes) -> None:
     if not any(line.get_gid() == "chance" for line in ax.lines):
         grid = EFFICIENCIES
         ax.plot(grid, 1 / grid, color=GREY, linestyle=":", linewidth=2, label="chance", gid="chance", zorder=1)
-    ax.set(
-        xlabel="signal efficiency (W)",
-        ylabel=r"background rejection $1/\varepsilon_B$ (QCD)",
-        xlim=(0, 1),
-        yscale="log",
-    )
+    ax.set(xlabel="signal efficiency (W)", ylabel=r"background rejection $1/\varepsilon_B$ (QCD)")
+    ax.set(xlim=(0, 1), yscale="log")
     ax.set_ylim(bottom=1)
     ax.yaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -298,9 +283,7 @@ def legend(ax: Axes, fontsize: int = FONT - 2, **options: Any) -> None:
     ax.legend(fontsize=fontsize, frameon=False, **options)
 
 
-def _rejection(
-    ax: Axes, curve: NDArray[np.float64], low: ArrayLike | None, high: ArrayLike | None, **style: Any
-) -> None:
+def _rejection(ax: Axes, curve: Floats, low: Floats | None, high: Floats | None, **style: Any) -> None:
     """A curve of rejections at EFFICIENCIES, over a band from `low` to `high` if there is one."""
     ax.plot(EFFICIENCIES, curve, linewidth=2, **style)
     if low is not None and high is not None:

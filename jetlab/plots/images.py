@@ -3,7 +3,6 @@
 Images are arrays (rows, columns), the row of lowest y first, as `jetlab.images` makes them.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import awkward as ak
@@ -13,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize, SymLogNorm
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from jetlab import images
-from jetlab.errors import ArgumentError
+from jetlab.metrics import Floats
 from jetlab.plots.base import CLASSES, FONT, GREY, particles
 
 #: Name, colour and marker of each of images.CLASSES, as in the pictures of M1; leptons as electrons.
@@ -40,18 +39,15 @@ def candidates(ax: Axes, jet: ak.Array, width: float = 1.4, title: str = "") -> 
     _axes(ax, title)
 
 
-def image(
-    ax: Axes, picture: ArrayLike, width: float = 1.4, unit: str = "GeV per pixel", log: bool = True, title: str = ""
-) -> None:
-    """Draw an image (rows, columns) that is `width` wide, with a colour bar; empty pixels are white.
+def image(ax: Axes, picture: ArrayLike, width: float = 1.4, unit: str = "GeV per pixel", title: str = "") -> None:
+    """Draw an image (rows, columns) that is `width` wide, with a logarithmic colour bar.
 
-    `log` shows the four decades below the largest pixel; smaller ones are white, too.
+    It shows the four decades below the largest pixel; smaller ones are white, as empty ones are.
     """
     picture = np.asarray(picture, dtype=np.float64)
     top = float(picture.max()) or 1.0
-    low = top * 10.0**-DECADES if log else 0.0
-    norm = LogNorm(low, top) if log else Normalize(0, top)
-    _show(ax, np.ma.masked_less_equal(picture, low), "viridis_r", norm, width, unit, title)
+    low = top * 10.0**-DECADES
+    _show(ax, np.ma.masked_less_equal(picture, low), "viridis_r", LogNorm(low, top), width, unit, title)
 
 
 def difference(
@@ -78,42 +74,33 @@ def difference(
         ax.contour(place, place, over, levels=[over.max() / 10], colors="black", linewidths=1)
 
 
-def montage(ax: Axes, pictures: ArrayLike, titles: Sequence[str] = (), unit: str = "", columns: int = 8) -> None:
+def montage(ax: Axes, pictures: ArrayLike, unit: str = "", columns: int = 8) -> None:
     """Draw small images (n, rows, columns) side by side on one colour scale: filters, or what they make of an image.
 
-    Images of both signs get colours of both signs. Raises ArgumentError for titles of another number.
+    Images of both signs get colours of both signs.
     """
     pictures = np.asarray(pictures, dtype=np.float64)
-    if titles and len(titles) != len(pictures):
-        raise ArgumentError(f"There are {len(pictures)} images and {len(titles)} titles; give one for each, or none.")
-    sheet, corners = _sheet(pictures, columns)
     top = float(np.abs(pictures).max()) or 1.0
-    signed = bool((pictures < 0).any())
-    colours = colormaps["PuOr" if signed else "Purples"].with_extremes(bad="#cccccc")
-    shown = ax.imshow(
-        np.ma.masked_invalid(sheet), vmin=-top if signed else 0, vmax=top, interpolation="none", cmap=colours
-    )
-    for (row, column), title in zip(corners, titles, strict=False):
-        ax.text(column, row - 0.7, title, fontsize=FONT - 4, va="bottom", ha="left")
+    low, name = (-top, "PuOr") if (pictures < 0).any() else (0.0, "Purples")
+    colours = colormaps[name].with_extremes(bad="#cccccc")
+    sheet = np.ma.masked_invalid(_sheet(pictures, columns))
+    _bar(ax, ax.imshow(sheet, vmin=low, vmax=top, interpolation="none", cmap=colours), unit)
     ax.set_axis_off()
-    _bar(ax, shown, unit)
 
 
-def _sheet(pictures: NDArray[np.float64], columns: int) -> tuple[NDArray[np.float64], list[tuple[int, int]]]:
-    """One image of all, each with its lowest row at the bottom, and where the upper left corners are."""
+def _sheet(pictures: Floats, columns: int) -> Floats:
+    """One image of all in rows, each with its lowest row at the bottom and NaN above and between."""
     n, height, width = pictures.shape
     gap = max(1, height // 6)
+    columns = min(n, columns)
     rows = -(-n // columns)
-    sheet = np.full((rows * (height + gap), min(n, columns) * (width + gap) - gap), np.nan)
-    corners = [((i // columns) * (height + gap) + gap, (i % columns) * (width + gap)) for i in range(n)]
-    for picture, (row, column) in zip(pictures, corners, strict=True):
-        sheet[row : row + height, column : column + width] = picture[::-1]
-    return sheet, corners
+    cells = np.full((rows * columns, height + gap, width + gap), np.nan)
+    cells[:n, gap:, :width] = pictures[:, ::-1]
+    cells = cells.reshape(rows, columns, height + gap, width + gap).swapaxes(1, 2)
+    return cells.reshape(rows * (height + gap), columns * (width + gap))[:, :-gap]
 
 
-def _show(
-    ax: Axes, picture: NDArray[np.float64], cmap: str, norm: Normalize, width: float, unit: str, title: str
-) -> None:
+def _show(ax: Axes, picture: Floats, cmap: str, norm: Normalize, width: float, unit: str, title: str) -> None:
     edge = width / 2
     place: dict[str, Any] = {"origin": "lower", "extent": (-edge, edge, -edge, edge)}
     _bar(ax, ax.imshow(picture, cmap=cmap, norm=norm, interpolation="none", **place), unit)

@@ -15,16 +15,16 @@ GOAL = 0.01
 COLOURS = (base.GREY, "#000000", *base.COLOURS[:4], base.W)
 
 
-def closure(ax: Axes, results: Mapping[str, Binned], xlabel: str, goal: float = GOAL) -> None:
-    """Draw the median response in bins with its bootstrap errors, for each method, over a band of 1 +- `goal`."""
+def closure(ax: Axes, results: Mapping[str, Binned], xlabel: str) -> None:
+    """Draw the median response in bins with its bootstrap errors, for each method, over a band of 1 +- GOAL."""
     edges = next(iter(results.values())).edges
-    ax.axhspan(1 - goal, 1 + goal, color="#dddddd", linewidth=0, label=f"within {goal:.0%}", zorder=0)
+    ax.axhspan(1 - GOAL, 1 + GOAL, color="#dddddd", linewidth=0, label=f"within {GOAL:.0%}", zorder=0)
     ax.axhline(1, color=base.GREY, linewidth=1, zorder=1)
     _points(ax, results, "closure")
     ax.set(xlabel=xlabel, ylabel="median response (closure)", xlim=(edges[0], edges[-1]))
     low, high = ax.get_ylim()
     # At least twice the band is shown, and above it there is room for the names.
-    low, high = min(low, 1 - 2 * goal), max(high, 1 + 2 * goal)
+    low, high = min(low, 1 - 2 * GOAL), max(high, 1 + 2 * GOAL)
     ax.set_ylim(low, high + 0.3 * (high - low))
     base.legend(ax, base.FONT - 3, ncols=3, loc="upper left")
 

@@ -15,12 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from jetlab import models
 from jetlab.config import RunConfig, short_name
 from jetlab.errors import ArgumentError
+from jetlab.metrics import Floats
 from jetlab.models import Shape
 from jetlab.plots.base import FONT, GREY, QCD, W
 
 #: Layers up to MOST nodes are drawn whole; of larger ones SHOWN, half of them at each end, and dots between.
 SHOWN, MOST = 8, 12
 POSITIVE, NEGATIVE = W, QCD
+#: Which nodes of a layer are drawn, and their heights.
+Column = tuple[NDArray[np.integer[Any]], NDArray[np.floating[Any]]]
 _TEXT = FONT - 2
 _LINE = 1.6 * _TEXT / 72  # inches
 _NAMES = {"dense": "dense network", "cnn": "CNN", "deep_sets": "deep sets"}
@@ -102,7 +105,7 @@ def boxes(config: RunConfig, row: int | Shape) -> list[Box]:
     return found
 
 
-def shown(n: int) -> tuple[NDArray[np.integer[Any]], NDArray[np.floating[Any]]]:
+def shown(n: int) -> Column:
     """Which of a layer's n nodes are drawn, and their heights, one apart and around zero; dots fill a gap of two."""
     if n <= MOST:
         return np.arange(n), (n - 1) / 2 - np.arange(n)
@@ -178,7 +181,7 @@ def _draw_nodes(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence
         ax.legend(handles=lines, loc="lower center", ncols=2, frameon=False, fontsize=_TEXT, borderaxespad=0)
 
 
-def _kernels(weights: Sequence[ArrayLike], counts: Sequence[int]) -> list[NDArray[np.float64]]:
+def _kernels(weights: Sequence[ArrayLike], counts: Sequence[int]) -> list[Floats]:
     """Weights without biases, (n before, n after) of each layer."""
     kernels = [np.nan_to_num(np.asarray(kernel, dtype=np.float64)) for kernel in weights[::2]]
     found, wanted = [kernel.shape for kernel in kernels], list(itertools.pairwise(counts))
@@ -187,11 +190,7 @@ def _kernels(weights: Sequence[ArrayLike], counts: Sequence[int]) -> list[NDArra
     return kernels
 
 
-def _connect(
-    ax: Axes,
-    columns: Sequence[tuple[NDArray[np.integer[Any]], NDArray[np.floating[Any]]]],
-    kernels: Sequence[NDArray[np.float64]] | None,
-) -> None:
+def _connect(ax: Axes, columns: Sequence[Column], kernels: Sequence[Floats] | None) -> None:
     """Lines from every drawn node to every one of the next column, the strongest on top."""
     lines, strengths = [], []
     for i, ((nodes, y), (next_nodes, next_y)) in enumerate(itertools.pairwise(columns)):

@@ -78,12 +78,12 @@ def test_compare_separates_the_classes_on_common_bins(ax):
 
 
 def test_score_distributions_use_y_and_the_whole_range(ax):
-    plots.score_distributions(ax, Y, SCORE, WEIGHT, bins=20)
+    plots.score_distributions(ax, Y, SCORE, WEIGHT)
     w, qcd = (patch.get_data() for patch in ax.patches)
-    assert len(w.values) == 20
+    assert len(w.values) == 40
     assert w.edges[0] == 0
     assert w.edges[-1] == 1
-    expected = np.histogram(SCORE[Y == 1], 20, (0, 1), weights=WEIGHT[Y == 1], density=True)[0]
+    expected = np.histogram(SCORE[Y == 1], 40, (0, 1), weights=WEIGHT[Y == 1], density=True)[0]
     np.testing.assert_allclose(w.values, expected)
     assert np.average(w.edges[1:], weights=w.values) > np.average(qcd.edges[1:], weights=qcd.values)
 
