@@ -49,7 +49,7 @@ class Near:
     relative: float = 1e-3
     absolute: float = 0.0
 
-    def fits(self, answer: float) -> bool:
+    def __call__(self, answer: float) -> bool:
         """Whether the answer is within the tolerance."""
         return bool(abs(answer - self.value) <= self.relative * abs(self.value) + self.absolute)
 
@@ -122,18 +122,17 @@ def computed(kind: Kind, name: str) -> Callable[[Callable[..., Rows]], Callable[
 
 
 @functools.cache
-def _exercises() -> dict[str, Kind]:
-    """The kind of each exercise; the lessons' modules fill the kinds."""
+def _exercises() -> dict[str, tuple[Kind, Table]]:
+    """The kind and the table of each exercise, which the lessons' modules make."""
     for lesson in LESSONS:
         importlib.import_module(f"jetlab.check.{lesson.lower()}")
-    return {name: kind for kind in KINDS for name in kind}
+    return {name: (kind, table) for kind in KINDS for name, table in kind.items()}
 
 
 def _find(name: str) -> tuple[Kind, Table]:
     if name not in _exercises():
         raise ArgumentError(f"There is no exercise {name!r}; there are {', '.join(exercises())}.")
-    kind = _exercises()[name]
-    return kind, kind[name]
+    return _exercises()[name]
 
 
 def _fits(expected: Any, answer: Any) -> bool:
@@ -145,9 +144,7 @@ def _fits(expected: Any, answer: Any) -> bool:
     if isinstance(expected, tuple):
         return any(_fits(each, answer) for each in expected)
     if isinstance(expected, float | np.floating):
-        return Near(expected).fits(answer)
-    if isinstance(expected, Near):
-        return expected.fits(answer)
+        expected = Near(expected)
     return bool(expected(answer) if callable(expected) else expected == answer)
 
 

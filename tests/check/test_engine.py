@@ -59,9 +59,9 @@ def values(name, expected):
             return [value for each in expected for value in values(name, each)]
         another = -99 if name in engine.TWO_NUMBERS else "another"
         return [tuple(another if part is ... else getattr(part, "value", part) for part in expected)]
-    if expected is ... or callable(expected):
-        return []
-    return [getattr(expected, "value", expected)]
+    if isinstance(expected, engine.Near):
+        return [expected.value]
+    return [] if expected is ... or callable(expected) else [expected]
 
 
 class Refuses:
