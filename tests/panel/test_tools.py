@@ -128,13 +128,13 @@ def tools(error):
         raise error
 
     run = types.SimpleNamespace(result=types.SimpleNamespace(model=types.SimpleNamespace(save=save)))
-    made = share.Tools(lambda: CONFIG, lambda: (2,), lambda config: [], [run])
+    made = share.Tools(lambda: CONFIG, lambda config: (2,), lambda config: [], lambda: [run])
     labelled(made.widget, "Save").click()
     return texts(made.widget)
 
 
 def test_full_memory_is_said_to_be_full_memory():
-    assert "The memory is full: shut down kernels" in tools(MemoryError())
+    assert "The memory is full: close other notebooks, and shut down kernels" in tools(MemoryError())
 
 
 def test_a_fault_is_shown_with_its_traceback_folded():
