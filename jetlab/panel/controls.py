@@ -179,9 +179,10 @@ class Controls:
     ) -> None:
         fields = [name for name, each in FIELDS.items() if not each.models or (remade and start.model in each.models)]
         names = [*fields, *(["inputs"] if inputs else [])]
-        _known("hide", hide, names)
-        _known("lock", lock, names)
-        _known("most", most or {}, ("epochs", "train_size"))
+        options = {"hide": (hide, names), "lock": (lock, names), "most": (most or {}, ["epochs", "train_size"])}
+        for option, (given, known) in options.items():
+            if unknown := [name for name in given if name not in known]:
+                raise ConfigError(f"{option} names {', '.join(unknown)}; the panel's controls are {', '.join(known)}.")
         self._limits, self._locked = _Limits(n_train, dict(most or {})), frozenset(lock)
         self.start = self._limits.cut(start)
         #: The order in which the network takes its inputs.
@@ -386,8 +387,3 @@ def _text(control: Any) -> str:
     if isinstance(control, widgets.Checkbox):
         return "on" if control.value else "off"
     return control.label if isinstance(control, widgets.SelectionSlider) else str(control.value)
-
-
-def _known(option: str, names: Collection[str], known: Collection[str]) -> None:
-    if unknown := [name for name in names if name not in known]:
-        raise ConfigError(f"{option} names {', '.join(unknown)}; the panel's controls are {', '.join(known)}.")

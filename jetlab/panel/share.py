@@ -25,10 +25,10 @@ PREFIX = "jl2-"
 #: Bytes of the longest JSON that is packed or unpacked, and characters of the longest text that is looked at.
 LONGEST_JSON, LONGEST = 20_000, 50_000
 CRC_BYTES = 4
-#: What chat programs put around or into a text, and may be taken away.
-_DECORATION = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
-_QUOTES = str.maketrans({"\u201c": '"', "\u201d": '"', "\u201e": '"', "\u00ab": '"', "\u00bb": '"'})
-_DASHES = str.maketrans({"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-"})
+#: What chat programs put into a text (quotes, dashes, nothing that is seen) and around it.
+_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"'))
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"))
+_UNSEEN = str.maketrans(dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad"))
 _CLOSING = "`'\"*_~<>()[].,;:!?\u201c\u201d\u201e\u2018\u2019"
 _COPY = f"copy it again, from {PREFIX} to its last letter"
 
@@ -56,7 +56,7 @@ def from_text(text: str) -> RunConfig:
     Raises ConfigError with a sentence that says what to do: for a text that is cut short or changed, that comes from
     another version of jetlab, or that is no configuration.
     """
-    text = re.sub(f"[{_DECORATION}]", "", text)
+    text = text.translate(_UNSEEN)
     if not text.strip():
         raise ConfigError(f"There is no text: paste a configuration, which begins with {PREFIX}, or its JSON.")
     if len(text) > LONGEST:
@@ -67,21 +67,20 @@ def from_text(text: str) -> RunConfig:
     found = re.search(r"(?i)(?<![a-z0-9])j\s*l\s*([0-9]{1,9})\s*-", text.translate(_DASHES))
     if found is None:
         raise ConfigError(f"The text has no {PREFIX}, with which configurations begin; {_COPY}.")
-    version = f"The text begins with jl{found[1]}-: another version of jetlab wrote it"
-    if int(found[1]) < int(PREFIX[2:-1]):
-        raise ConfigError(f"{version}, an earlier one; ask for its JSON, or for a text that begins with {PREFIX}.")
-    if int(found[1]) > int(PREFIX[2:-1]):
-        raise ConfigError(f"{version}, a later one; update jetlab, or ask for its JSON.")
-    return _unpacked(re.sub(r"\s", "", text[found.end() :]).strip(_CLOSING))
+    if found[1] != PREFIX[2:-1]:
+        version = f"The text begins with jl{found[1]}-: another version of jetlab wrote it"
+        raise ConfigError(f"{version}. Update jetlab, or ask for its JSON.")
+    letters = re.sub(r"\s", "", text[found.end() :]).strip(_CLOSING)
+    if strange := re.search(r"[^A-Za-z2-7]", letters):
+        raise ConfigError(f"After {PREFIX} come only letters and 2 to 7, but there is {strange[0]!r}; {_COPY}.")
+    return _unpacked(letters.lower())
 
 
 def _from_json(text: str) -> RunConfig:
     # to_json has no line break within a value: any that are there come from a program that wraps lines.
     text = re.sub(r"[\r\n]", "", text).replace("\u00a0", " ")
-    if '"' not in text:
-        text = text.translate(_QUOTES)
     try:
-        return RunConfig.from_json(text)
+        return RunConfig.from_json(text if '"' in text else text.translate(_QUOTES))
     except ConfigError:
         raise
     except (ValueError, OverflowError, RecursionError) as error:
@@ -89,15 +88,13 @@ def _from_json(text: str) -> RunConfig:
 
 
 def _unpacked(letters: str) -> RunConfig:
-    """The configuration of a text's letters after the prefix."""
-    if strange := re.search(r"[^A-Za-z2-7]", letters):
-        raise ConfigError(f"After {PREFIX} come only letters and 2 to 7, but there is {strange[0]!r}; {_COPY}.")
+    """The configuration of a text's letters after the prefix, in lower case."""
     try:
         packed = base64.b32decode(letters + "=" * (-len(letters) % 8), casefold=True)[:-CRC_BYTES]
     except binascii.Error:
         packed = b""
     # Written again, so that the bits that base32 leaves unused at the end are checked too.
-    if not packed or _letters(packed) != letters.lower():
+    if not packed or _letters(packed) != letters:
         raise ConfigError(f"The text is not complete, or a letter of it was changed; {_COPY}.")
     try:
         unpack = zlib.decompressobj()
@@ -110,7 +107,7 @@ def _unpacked(letters: str) -> RunConfig:
 
 
 def _letters(packed: bytes) -> str:
-    """What was packed, and its checksum, in base32."""
+    """What was packed, and its checksum, in base32: capitals and small letters mean the same, as chats want it."""
     content = packed + zlib.crc32(packed).to_bytes(CRC_BYTES)
     return base64.b32encode(content).decode().rstrip("=").lower()
 
@@ -139,19 +136,16 @@ class Tools:
         # Where both boxes are filled, that one counts which was written last.
         self._latest: Any = self._text
         for box in (self._text, self._json):
-            box.observe(self._written, "value")
+            box.observe(lambda change: setattr(self, "_latest", change["owner"]), "value")
         self._file = widgets.Text("model.keras", description="file", tooltip="Where to save the last run's model")
         show = self._button("Show", "code", "Write out the present configuration in Keras", self._show)
         make = self._button("Share", "share", "Write the present configuration as text", self._share)
         take = self._button("Apply", "paste", "Move the controls to the configuration pasted above", self._apply)
         save = self._button("Save", "save", "Save the last run's model", self._save)
-        boxes = [
-            widgets.VBox([show, self._code]),
-            widgets.VBox([widgets.HBox([make, take]), self._text, self._json]),
-            widgets.HBox([self._file, save]),
-        ]
-        boxes = widgets.Accordion(boxes, titles=["Keras code", "share", "save model"], selected_index=None)
-        self.widget = widgets.VBox([boxes, self._said])
+        sharing = widgets.VBox([widgets.HBox([make, take]), self._text, self._json])
+        boxes = [widgets.VBox([show, self._code]), sharing, widgets.HBox([self._file, save])]
+        accordion = widgets.Accordion(boxes, titles=["Keras code", "share", "save model"], selected_index=None)
+        self.widget = widgets.VBox([accordion, self._said])
 
     def _button(self, description: str, icon: str, tooltip: str, action: Callable[[], str]) -> widgets.Button:
         """A button for an action that gives what to say; an error is said in words."""
@@ -179,9 +173,6 @@ class Tools:
 
     def _write(self, config: RunConfig) -> None:
         self._text.value, self._json.value = to_text(config), config.to_json()
-
-    def _written(self, change: Any) -> None:
-        self._latest = change["owner"]
 
     def _apply(self) -> str:
         config = from_text(self._latest.value.strip() or self._text.value.strip() or self._json.value)

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from jetlab import plots, training
 from jetlab.metrics import Estimate
 from jetlab.panel import views
-from jetlab.panel.controls import slider
+from jetlab.panel.controls import FIELDS, RATE, WRAP, slider
 from jetlab.panel.live import LivePanel
 from jetlab.tracking import lstm2017
 from jetlab.tracking.hits import Hits
@@ -53,22 +53,16 @@ class TrackingPanel(LivePanel):
         super().__init__(controls, self._fit, views.Known(controls.start), pictures)
 
     def _fit(
-        self,
-        config: Settings,
-        on_event: OnEvent,
-        stop: threading.Event,
-        knobs: training.Knobs,
-        kept: Checkpoint | None,
+        self, settings: Any, on_event: OnEvent, stop: threading.Event, knobs: training.Knobs, kept: Checkpoint | None
     ) -> training.Result:
-        self._known.config = config
-        model, last = lstm2017.build(config), deque[Any](maxlen=1)
+        self._known.config = settings
+        model, last = lstm2017.build(settings), deque[Any](maxlen=1)
 
         def report(event: training.Event) -> None:
             last.append(event)
             on_event(event, model)
 
-        network = lstm2017.train(self._hits, config, report, stop, knobs, model, self._parts["validation"])
-        settings: Any = config
+        network = lstm2017.train(self._hits, settings, report, stop, knobs, model, self._parts["validation"])
         return training.Result(model, settings, network.history, **asdict(last[0]))
 
     def _judge(self, model: Any, config: Settings, part: str) -> NDArray[np.int64]:
@@ -85,44 +79,47 @@ class TrackingPanel(LivePanel):
         ax.set_title(what, fontsize=plots.FONT)
 
     def _draw_scores(self, ax: Axes, known: views.Known) -> None:
-        for number, run in enumerate(known.beside):
-            _curve(ax, run.result.history, f"{run.number}: {run.label}", number, dashed=True)
-        _curve(ax, known.history, "this network", plots.COLOURS.index(plots.W))
+        histories = [known.history, *(run.result.history for run in known.beside)]
+        labels = ["this network", *(f"{run.number}: {run.label}" for run in known.beside)]
+        colours = [plots.COLOURS.index(plots.W), *range(self.MOST)]
+        for history, label, colour in zip(histories, labels, colours, strict=False):
+            scores, errors = history.get("val_score", []), history.get("val_score_error", [])
+            epochs = range(1, len(scores) + 1)
+            if scores:
+                plots.tracking.points(ax, epochs, scores, errors, label, colour, dashed=history is not known.history)
         if known.beside:
             ax.legend(fontsize=plots.FONT - 3, frameon=False, loc="lower right")
         events = self._parts["validation"].events
         ax.set(xlabel="epoch", ylabel=f"score on {events} validation events", ylim=(0, 1.02))
-        histories = [known.history, *(run.result.history for run in known.beside)]
         ax.set_xlim(0.5, max(self.config.epochs, *(len(each.get("loss", ())) for each in histories)) + 0.5)
         plots.whole_epochs(ax)
         ax.grid(alpha=0.3)
 
 
+#: Field of the settings -> its control: label, what it does, values that can be chosen, and the first of them.
+STEPS = {
+    "bins": ("phi bins", "Bins around each layer", (25, 50, 100, 200, 400), 100),
+    "hidden": ("hidden size", "Numbers the LSTM remembers", (2, 5, 10, 20, 50, 100, 200), 50),
+    "epochs": ("epochs", "Times through the training events", (1, 2, 5, 10, 20, 40), 5),
+}
+
+
 class SettingsControls:
-    """Sliders for the network of 2017, as a panel needs them; `events` are there to learn from."""
+    """Sliders for the network of 2017 with the methods of `controls.Controls`; `events` are there to learn from."""
 
     def __init__(self, events: int) -> None:
         sizes = sorted({size for size in EVENTS if size < events} | {events})
-
-        def steps(label: str, sentence: str, options: Sequence[int], value: int) -> widgets.SelectionSlider:
-            return slider(widgets.SelectionSlider, label, sentence, options=options, value=value)
-
+        steps = {"events": ("training events", "Events to learn from", sizes, sizes[len(sizes) // 2]), **STEPS}
         self._fields = {
-            "events": steps("training events", "Events to learn from", sizes, sizes[len(sizes) // 2]),
-            "bins": steps("phi bins", "Bins around each layer", (25, 50, 100, 200, 400), 100),
-            "hidden": steps("hidden size", "Numbers the LSTM remembers", (2, 5, 10, 20, 50, 100, 200), 50),
-            "epochs": steps("epochs", "Times through the training events", (1, 2, 5, 10, 20, 40), 5),
-            "learning_rate": slider(
-                widgets.FloatLogSlider, "learning rate", "How long a step is", value=1e-3, min=-5, max=0, step=0.25
-            ),
-            "rotated": slider(
-                widgets.Checkbox, "turn each picture to its seed", "Let each seed lie in the middle of its picture"
-            ),
+            name: slider(widgets.SelectionSlider, label, sentence, options=options, value=value)
+            for name, (label, sentence, options, value) in steps.items()
         }
+        rate, turn = ("learning rate", FIELDS["learning_rate"].sentence), "turn each picture to its seed"
+        self._fields["learning_rate"] = slider(RATE, *rate, value=1e-3, min=-5, max=0)
+        self._fields["rotated"] = slider(widgets.Checkbox, turn, "Let the seed lie in the middle of its picture")
         self.start = self.config()
         fields = list(self._fields.values())
-        columns = [widgets.VBox(fields[:3]), widgets.VBox(fields[3:])]
-        self.widget = widgets.HBox(columns, layout=widgets.Layout(flex_flow="row wrap"))
+        self.widget = widgets.HBox([widgets.VBox(fields[:3]), widgets.VBox(fields[3:])], layout=WRAP)
 
     def config(self) -> Settings:
         """What the sliders stand at."""
@@ -140,9 +137,3 @@ class SettingsControls:
 
     def say(self, text: str) -> None:
         """Show nothing: the sliders say it all."""
-
-
-def _curve(ax: Axes, history: Mapping[str, Sequence[float]], label: str, number: int, dashed: bool = False) -> None:
-    scores, errors = (list(history.get(name, ())) for name in ("val_score", "val_score_error"))
-    if scores:
-        plots.tracking.points(ax, range(1, len(scores) + 1), scores, errors, label, number, dashed)
