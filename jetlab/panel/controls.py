@@ -15,7 +15,7 @@ from jetlab.config import CHOICES, INTEGERS, ConfigError, RunConfig
 STYLE = {"description_width": "9em"}
 WIDTH = "27em"
 WRAP = {"flex_flow": "row wrap"}
-#: A box to tick among others: room behind its label, so that nobody takes it for the label of the next box.
+#: A checkbox among others: space after its label, so that nobody takes it for the label of the next box.
 TICK = {"width": "auto", "margin": "2px 16px 2px 2px"}
 BATCH_SIZES = tuple(2**i for i in range(13))
 TRAIN_SIZES = (100, 300, 1000, 3000, 10_000, 30_000, 100_000)
@@ -106,8 +106,8 @@ class _Limits:
     most: Mapping[str, int]
 
     def move(self, control: Any, name: str, value: Any) -> None:
-        """Make a field's control stand at exactly this value, wider than usual where that is needed."""
-        # Sent to the page as one: it must not see a value and the limits of another.
+        """Set a field's control to exactly this value, and widen its range where needed."""
+        # In one message to the page, which must never see a new value with the old limits.
         with control.hold_sync():
             if isinstance(control, widgets.SelectionSlider):
                 options = self._steps(name, value)
@@ -132,7 +132,7 @@ class _Limits:
     def _reach(self, name: str, value: float) -> tuple[float, float]:
         low, high = FIELDS[name].usual or (value, value)
         if name == "learning_rate":
-            # A power more than needed, for fear of rounding.
+            # One power more than needed, in case of rounding.
             return low if value >= 10.0**low else math.floor(math.log10(value)) - 1, high if value <= 10.0**high else 1
         # A cap may lie beyond what RunConfig takes.
         high = min(self.most[name], INTEGERS[name][1]) if name in self.most else high
@@ -212,7 +212,7 @@ class Controls:
         self.widget = self._laid_out()
 
     def config(self) -> RunConfig:
-        """The configuration that the controls stand at. Raises ConfigError where no input is ticked."""
+        """The configuration that the controls show. Raises ConfigError where no input is ticked."""
         values = {name: control.value for name, control in self.fields.items()}
         if "train_size" in values:
             values["train_size"] = values["train_size"] or None
@@ -227,14 +227,14 @@ class Controls:
         return dataclasses.replace(self.start, **values)
 
     def set(self, config: RunConfig) -> list[str]:
-        """Move the controls to exactly this configuration; gives what has moved, such as "layers 3 → 1".
+        """Move the controls to exactly this configuration; returns what has moved, such as "layers 3 → 1".
 
-        Raises ConfigError, and moves nothing, where the panel cannot be that: another model or loss, inputs it does not
+        Raises ConfigError, and moves nothing, where the panel cannot do that: another model or loss, inputs it does not
         have, hidden or locked fields that differ, more than `most`.
         """
         if reasons := self._reasons(config):
             raise ConfigError(
-                f"The panel cannot be this configuration, so nothing was moved: {'; '.join(reasons)}. "
+                f"The panel cannot take this configuration, so nothing was moved: {'; '.join(reasons)}. "
                 + ("Use a panel of that model." if config.model != self.start.model else _ADVICE)
             )
         before, order = self._standing(), self._order
@@ -311,13 +311,13 @@ class Controls:
                 action()
 
     def _standing(self) -> dict[Any, str]:
-        """What each control that is shown stands at."""
+        """The value of each visible control, as text."""
         own = [self._own, *[each for each in self._layer_nodes if each.layout.display != "none"]]
         shown = (*self.fields.values(), *self._ticks.values(), *(own if self._own_possible else []))
         return {each: _text(each) for each in shown}
 
     def _reasons(self, config: RunConfig) -> list[str]:
-        """Why the controls cannot stand at a configuration, a clause for each field."""
+        """Why the controls cannot take a configuration, a clause for each field."""
         start = self.start
         if config.model != start.model:
             return [f"model is {json.dumps(config.model)}, but this panel trains {json.dumps(start.model)}"]
@@ -383,7 +383,7 @@ class Controls:
 
 
 def _text(control: Any) -> str:
-    """What a control stands at, as text."""
+    """The value of a control, as text."""
     if isinstance(control, widgets.Checkbox):
         return "on" if control.value else "off"
     return control.label if isinstance(control, widgets.SelectionSlider) else str(control.value)

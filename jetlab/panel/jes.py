@@ -18,9 +18,9 @@ from jetlab.panel.controls import Controls
 from jetlab.panel.live import LivePanel
 from jetlab.training import session
 
-#: Bootstraps for each part: a live curve needs no fine errors, but it needs them at once.
+#: Bootstrap replicas for each part: a live curve needs rough errors, but at once.
 REPLICAS = {"validation": 20, "test": 200}
-#: Range of the closure that is shown: a growing curve on growing axes could not be followed.
+#: Range of the closure that is shown: a curve on changing axes would be hard to follow.
 SHOWN = (0.93, 1.1)
 
 
@@ -37,7 +37,8 @@ class JesPanel(LivePanel):
         test: scaled inputs (n_test, n_inputs) and the test jets, in the same order, for `look`; None: there are none.
         options: `hide`, `lock`, `presets` and `most` of `controls.Controls`, for instructors.
 
-    The last expression of a cell shows it. `runs` holds every finished training. Raises ConfigError for impossible
+    The last expression of a cell shows it; what it can do is in `live.LivePanel`. `runs` holds every finished training.
+    Raises ConfigError for impossible
     options, ArgumentError for jets that are not as many as targets or inputs.
     """
 
@@ -84,7 +85,7 @@ class JesPanel(LivePanel):
 
     def _judge(self, model: Any, config: RunConfig, part: str) -> Scores:
         x, sample = self._parts[part]
-        # A network gone astray may say anything; a factor beyond 10 is drawn off the picture all the same.
+        # A network that diverged may predict anything; a factor above 10 would be off the picture anyway.
         log_factor = np.nan_to_num(np.clip(training.predict(model, x), -2.3, 2.3))
         return judge(sample, jes.corrected(sample, log_factor), replicas=REPLICAS[part])
 

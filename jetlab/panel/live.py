@@ -8,6 +8,7 @@ deliberate look at the end.
 """
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,13 +19,13 @@ from jetlab import training
 from jetlab.config import ConfigError
 from jetlab.metrics import Estimate
 from jetlab.panel import views
-from jetlab.panel.controls import STYLE
+from jetlab.panel.controls import STYLE, WRAP
 from jetlab.panel.runs import Run, RunsView
 from jetlab.panel.steering import Steering
 from jetlab.training.session import Config, Fit
 
 
-class LivePanel:
+class LivePanel(ABC):
     """Controls, buttons that steer a training, two live pictures, and a table of the runs.
 
     While a network trains, the learning rate acts at once; any other control starts a new network at the end of the
@@ -77,7 +78,7 @@ class LivePanel:
         controls.on_change(self._moved)
         self._say_size()
         self._show()
-        choosers = widgets.HBox(self._shown, layout=widgets.Layout(flex_flow="row wrap"))
+        choosers = widgets.HBox(self._shown, layout=WRAP)
         self.widget = widgets.VBox(
             [controls.widget, self._steering.widget, choosers, self._image, self._table.widget, *more]
         )
@@ -85,13 +86,13 @@ class LivePanel:
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         return self.widget._repr_mimebundle_(**kwargs)
 
+    @abstractmethod
     def _judge(self, model: Any, config: Config, part: str) -> Any:
-        """What a network says of the "validation" or the "test" part."""
-        raise NotImplementedError
+        """What a network predicts for the "validation" or the "test" part."""
 
+    @abstractmethod
     def _figures(self, score: Any, part: str) -> Mapping[str, Estimate]:
         """Name -> value and error, from what `_judge` gave."""
-        raise NotImplementedError
 
     def _size(self, config: Config) -> str:
         """What to say of a network beside the controls. Raises ConfigError."""
@@ -99,7 +100,7 @@ class LivePanel:
 
     @property
     def config(self) -> Config:
-        """The configuration that the controls stand at. Raises ConfigError."""
+        """The configuration that the controls show. Raises ConfigError."""
         return self._controls.config()
 
     def train(self, blocking: bool = False) -> None:
@@ -130,7 +131,7 @@ class LivePanel:
         self._table.look()
 
     def begins(self, history: dict[str, list[float]]) -> None:
-        """Put the curve of the run before into grey; called in the worker."""
+        """Turn the curve of the previous run grey; called in the worker."""
         before = self._known.history or self._known.before
         self._known.clear({name: list(values) for name, values in history.items()}, before)
 

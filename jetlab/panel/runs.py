@@ -16,7 +16,7 @@ import ipywidgets as widgets
 from jetlab.config import INPUTS, RunConfig, short_name
 from jetlab.errors import ArgumentError, JetlabError, counted
 from jetlab.metrics import Estimate
-from jetlab.panel.controls import FIELDS, TICK
+from jetlab.panel.controls import FIELDS, TICK, WRAP
 from jetlab.training import Result
 from jetlab.training.session import Config
 
@@ -30,8 +30,8 @@ class Run:
     Attributes:
         number: 1 for the panel's first run, 2 for the second ...; it is never given again.
         result: the trained model, its configuration and how training went.
-        score: what the network says of the validation part: scores of W (n_validation,), of M6 `metrics.jes.Scores`,
-            of M7 the track number of each hit.
+        score: what the network predicts for the validation part: scores (n_validation,) of a tagger, in M6
+            `metrics.jes.Scores`, in M7 the track number of each hit.
         metrics: name -> value and error, from that score.
         look: 1 if this was the first run whose test part was looked at, 2 if the second ...; 0: not looked at.
         test_score: of the test part; None until it is looked at.
@@ -52,7 +52,7 @@ class Run:
         return self.result.config.label
 
 
-#: Field of a configuration -> its value in words; of a field without, its value alone says enough.
+#: Field of a configuration -> its value in words; for other fields the value alone is enough.
 _WORDS: dict[str, Callable[[Any], str]] = {
     "model": lambda model: model.replace("_", " "),
     "layers": lambda n: counted(n, "layer"),
@@ -96,14 +96,14 @@ def differences(configs: Sequence[Config]) -> list[str]:
 
 
 def rate_changes(result: Result) -> dict[int, float]:
-    """Epochs, counted from 1, from which on the learning rate was another than configured, and that rate.
+    """Epochs, counted from 1, from which on the learning rate was not the configured one, and that rate.
 
     What the configured schedule does from epoch to epoch is no change.
     """
     config, changes = result.config, {}
     rate, planned = config.learning_rate, config.learning_rate
     for epoch, used in enumerate(result.history.get("learning_rate", ()), start=1):
-        # A rate that was turned follows the schedule from there, or stays: neither is another turn. The optimizer
+        # A rate that was changed then follows the schedule, or stays: neither is another change. The optimizer
         # keeps rates in single precision.
         followed = rate * config.rate(epoch) / planned
         if not any(math.isclose(used, expected, rel_tol=1e-4) for expected in (followed, rate)):
@@ -238,7 +238,7 @@ class RunsView:
         self._looking = threading.Lock()
         self._boxes: dict[int, widgets.Checkbox] = {}
         self._table, self._said, self._link = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self._ticks = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap"))
+        self._ticks = widgets.HBox(layout=WRAP)
         tooltip = f"For the end: measure the run that you have chosen by its validation figures on the {part}, once"
         self._look = widgets.Button(icon="eye", tooltip=tooltip, layout=widgets.Layout(width="auto"))
         self._look.on_click(lambda _: self.look())
@@ -265,13 +265,11 @@ class RunsView:
     def columns(self) -> dict[str, list[str]]:
         """Head -> the text of each run."""
         results = [run.result for run in self._runs]
-        words = differences([result.config for result in results])
+        words = zip(differences([result.config for result in results]), map(_rate_words, results), strict=True)
         return {
             "run": [str(run.number) for run in self._runs],
             self._label: [run.label for run in self._runs],
-            "differs in": [
-                ", ".join(filter(None, [each, *_turned(result)])) for each, result in zip(words, results, strict=True)
-            ],
+            "differs in": [", ".join(filter(None, [each, *rates])) for each, rates in words],
             "parameters": [f"{result.model.count_params():,}" for result in results],
             "best epoch": [str(result.best_epoch) for result in results],
             **{head: [self._figure(run, head) for run in self._runs] for head in self._heads},
@@ -300,7 +298,7 @@ class RunsView:
         if len(ticked) > 1:
             self._say("Several runs are ticked: tick only the one that you have chosen by its validation figures.")
         elif self._runs:
-            # Held so that a second press, from wherever, finds the run measured and does not count again.
+            # Held so that a second press finds the run already measured, and does not count again.
             with self._looking:
                 self._look_at((ticked or self._runs)[-1], self._measure)
         else:
@@ -360,13 +358,13 @@ class RunsView:
         )
 
 
-def _turned(result: Result) -> list[str]:
+def _rate_words(result: Result) -> list[str]:
     """Where the learning rate was changed, in words."""
     return [f"learning rate {rate:.3g} from epoch {epoch}" for epoch, rate in rate_changes(result).items()]
 
 
 def _row(cells: Iterable[str], tag: str) -> str:
-    # A number stays on one line with its error; what may be long takes several, close together.
+    # A number and its error stay on one line; long texts take several, close together.
     style = "padding: 2px 5px; text-align: right; line-height: 1.4; white-space: normal"
     whole = (html.escape(cell.replace(" ± ", f"{BLANK}±{BLANK}")) for cell in cells)
     return "<tr>" + "".join(f'<{tag} style="{style}">{cell}</{tag}>' for cell in whole) + "</tr>"

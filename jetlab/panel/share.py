@@ -116,9 +116,9 @@ class Tools:
     """Three folded boxes: *Keras code*, *share* and *save model*.
 
     Args:
-        config: gives the configuration that the controls stand at.
+        config: gives the configuration that the controls show.
         row: gives the shape of a configuration's inputs.
-        use: moves the controls to exactly a configuration and gives what has moved, or raises ConfigError.
+        use: moves the controls to exactly a configuration and returns what has moved, or raises ConfigError.
         runs: gives the panel's finished runs, the last of which is saved.
     """
 
@@ -133,7 +133,7 @@ class Tools:
         self._code, self._said, wide = widgets.HTML(), widgets.HTML(), widgets.Layout(width="98%")
         self._text = widgets.Text(description="code", layout=wide, tooltip="A text to give to somebody else")
         self._json = widgets.Textarea(description="JSON", rows=6, layout=wide, tooltip="The whole configuration")
-        # Where both boxes are filled, that one counts which was written last.
+        # If both boxes are filled, the one that was written last counts.
         self._latest: Any = self._text
         for box in (self._text, self._json):
             box.observe(lambda change: setattr(self, "_latest", change["owner"]), "value")
@@ -154,9 +154,7 @@ class Tools:
             try:
                 self._said.value = folded(action())
             except Exception as error:  # in a callback nobody else would show it to the participant
-                fault = (
-                    f"This is a fault of jetlab, {type(error).__name__}: {error}. Please report it with its details."
-                )
+                fault = f"This is a bug in jetlab, {type(error).__name__}: {error}. Please report it with its details."
                 text, details = explained(error, "close other notebooks", fault)
                 self._said.value = folded(f"⚠ {text}", details)
 
@@ -179,7 +177,7 @@ class Tools:
         # Both boxes show what is applied; if it is refused, there is JSON to change.
         self._write(config)
         moved = self._use(config)
-        return f"Applied: {', '.join(moved)}." if moved else "The controls stand at this configuration already."
+        return f"Applied: {', '.join(moved)}." if moved else "The controls show this configuration already."
 
     def _save(self) -> str:
         if not self._runs():

@@ -1,7 +1,7 @@
 """The row of buttons that steers a training, its progress bar and its status line: the same below every live panel.
 
-Training runs in the kernel's worker thread; what a panel draws is drawn there too, as often as costs at most one
-fortieth of the training time.
+Training runs in the kernel's worker thread; panels draw there too, at most so often that it
+costs a fortieth of the training time.
 """
 
 import html
@@ -17,6 +17,7 @@ import psutil
 from jetlab import training
 from jetlab.backend import device
 from jetlab.errors import JetlabError, memory_full
+from jetlab.panel.controls import WRAP
 from jetlab.training import checkpoint, session
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Steering:
 
     Args:
         panel: shows what is trained, by the methods of `live.LivePanel` that are called below.
-        config: gives the configuration that the panel's controls stand at.
+        config: gives the configuration that the panel's controls show.
         fit: trains a configuration; see `session.Fit`.
         keep: where the training is kept on disk, to go on after the kernel died; None: it is not.
         things: what a network is trained on, such as "jets".
@@ -53,7 +54,7 @@ class Steering:
         self._panel, self._config, self._keep, self._things = panel, config, keep, things
         self._session = session.Session(fit, self._on_event, self._on_end, self._on_state)
         self._next_drawing = self._last_progress = self._last_shown = 0.0
-        # Whether the network in training is there, and whether the status line says what comes next.
+        # Whether the network has been built, and whether the status line says what comes next.
         self._built = self._announced = False
         self.train_button = button("Train", "play", "Train a network with these settings, or go on", self.train)
         self.train_button.button_style = "primary"
@@ -65,7 +66,7 @@ class Steering:
         self.progress = widgets.IntProgress(0, 0, 1, layout=widgets.Layout(width="12em"))
         self._speed, self.status, self._offer = widgets.HTML(), widgets.HTML(BEGIN), widgets.HBox()
         buttons = [self.train_button, self.pause_button, self._batch, self._epoch, self.stop_button, reset]
-        row = widgets.HBox([*buttons, self.progress, self._speed], layout=widgets.Layout(flex_flow="row wrap"))
+        row = widgets.HBox([*buttons, self.progress, self._speed], layout=WRAP)
         self.widget = widgets.VBox([row, self.status, self._offer])
         self._on_state(session.IDLE)
         self._offer_kept()
@@ -95,7 +96,7 @@ class Steering:
         self.say(BEGIN)
 
     def change(self) -> None:
-        """Take the controls as they stand now: a learning rate acts at once, anything else starts another network."""
+        """Take what the controls show now: a learning rate acts at once, anything else starts another network."""
 
         def change() -> None:
             if self._session.change(config := self._config()):
@@ -166,7 +167,7 @@ class Steering:
             self._panel.epoch_ended(event)
             if held or now - self._last_shown > MIN_SECONDS:
                 self._last_shown = now
-                # What the optimizer works with, not where the slider stands: the page shows that a rate was taken.
+                # The optimizer's own rate, not the slider's: so the page shows that a new rate has been taken.
                 self._report(event, float(model.optimizer.learning_rate))
             if held or now > self._next_drawing:
                 self._panel.draw(model)
@@ -198,7 +199,7 @@ class Steering:
             return
         self.progress.value = self.progress.max
         self._show_speed(end.jets_per_second)
-        # A run cut short for another network is no end for the reader, who would wait for nothing at "Stopped".
+        # After a run that was cut short for another network, "Stopped" alone would be misleading.
         then = f" A new network, {follows.label}, is being built ..." if follows else ""
         self.say(end.message + then, warning=end.reason == "nan")
         self._panel.ended(end)

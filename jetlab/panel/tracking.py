@@ -37,7 +37,7 @@ class TrackingPanel(LivePanel):
         validation: other events, scored after each epoch; the first is drawn.
         test: again others, for `look`.
 
-    The last expression of a cell shows it; `runs` holds every finished training.
+    The last expression of a cell shows it; what it can do is in `live.LivePanel`. `runs` holds every finished training.
     """
 
     COLUMNS: ClassVar = {"validation score": "score", "test score (looked\N{NO-BREAK SPACE}at)": "score"}
@@ -122,7 +122,7 @@ class SettingsControls:
         self.widget = widgets.HBox([widgets.VBox(fields[:3]), widgets.VBox(fields[3:])], layout=WRAP)
 
     def config(self) -> Settings:
-        """What the sliders stand at."""
+        """What the sliders show."""
         return Settings(**{name: each.value for name, each in self._fields.items()})
 
     def set(self, settings: Settings) -> None:
@@ -136,4 +136,4 @@ class SettingsControls:
             each.observe(lambda _: action(), "value")
 
     def say(self, text: str) -> None:
-        """Show nothing: the sliders say it all."""
+        """Show nothing: the sliders are enough."""

@@ -36,7 +36,8 @@ class TrainingPanel(LivePanel):
         prepare: makes the parts where other inputs are chosen; None: they are columns of those given.
         options: `hide`, `lock`, `presets` and `most` of `controls.Controls`, for instructors.
 
-    The last expression of a cell shows it. `runs` holds every finished training. Raises ConfigError for impossible
+    The last expression of a cell shows it; what it can do is in `live.LivePanel`. `runs` holds every finished training.
+    Raises ConfigError for impossible
     options and yardsticks.
     """
 

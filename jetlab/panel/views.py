@@ -1,6 +1,6 @@
 """The pictures of the live panels, each drawn on an Axes from what is known of a training so far.
 
-They must be cheap: drawing and training share the machine.
+They must be cheap, because drawing and training share the machine.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,9 +41,9 @@ class Known:
         yardsticks: label -> scores (n,) of taggers to compare with, drawn dashed.
         beside: finished runs to compare with.
         history: loss, val_loss and other numbers, one per epoch.
-        before: the same of the run before.
+        before: the same of the previous run.
         best_epoch: the epoch whose weights are kept, once the training is over.
-        score: what the network says of the validation part; of taggers (n,).
+        score: what the network predicts for the validation part; of taggers (n,).
         metrics: name -> value and error, once the training is over.
         weights: the network's, as Keras gives them.
     """
@@ -90,7 +90,7 @@ def yardsticks(scores: Mapping[str, NDArray[Any]], y: NDArray[Any], weight: NDAr
 
 
 def loss(ax: Axes, known: Known, log: bool = False) -> None:
-    """Training and validation loss, with the run before in grey."""
+    """Training and validation loss, with the previous run in grey."""
     _before(ax, known, "val_loss")
     plots.loss_curves(ax, known.history, known.best_epoch or None, log)
     if isinstance(known.config, RunConfig):
@@ -99,7 +99,7 @@ def loss(ax: Axes, known: Known, log: bool = False) -> None:
 
 
 def metric(ax: Axes, known: Known, name: str, label: str, place: Any = "lower right") -> None:
-    """A number of the validation part after each epoch, with the run before in grey."""
+    """A number of the validation part after each epoch, with the previous run in grey."""
     _before(ax, known, name)
     values = known.history.get(name, [])
     ax.plot(np.arange(1, len(values) + 1), values, color=plots.W, marker="o", markersize=4, label="validation")
@@ -111,7 +111,7 @@ def metric(ax: Axes, known: Known, name: str, label: str, place: Any = "lower ri
 
 
 def scores(ax: Axes, known: Known) -> None:
-    """How the network's scores of W and of QCD validation jets are spread."""
+    """Distributions of the network's scores for W and for QCD validation jets."""
     ax.set_title("validation jets", fontsize=plots.FONT)
     if known.score is None:
         ax.set(xlabel="score (QCD 0, W 1)", ylabel="jets (normalised to unit area)", xlim=(0, 1))
@@ -133,7 +133,7 @@ def roc(ax: Axes, known: Known) -> None:
         rejection = plots.inverse(background)
         ax.plot(plots.EFFICIENCIES, rejection, label=label, color=colour, linestyle=style, linewidth=2)
     plots.rejection_axes(ax)
-    # Curves run below the names, which stay legible: small, and on white that shines through.
+    # The legend lies over the curves: small, and on translucent white, so that both can be read.
     size = plots.FONT - (3 if len(curves) <= 5 else 4)
     frame: dict[str, Any] = {"fontsize": size, "labelspacing": 0.25, "framealpha": 0.8, "edgecolor": "none"}
     legend = ax.get_legend()
@@ -161,7 +161,7 @@ TAGGER: Mapping[str, View] = {
 def picture(views: Sequence[View], known: Known) -> bytes:
     """Draw views side by side, as PNG."""
     fig = plots.figure(ncols=len(views), width=WIDTH, height=HEIGHT, dpi=80)
-    # Margins that are known halve the time to draw: a layout that is found draws everything once to measure it.
+    # Fixed margins halve the time to draw: an automatic layout draws everything once just to measure it.
     left, right, bottom, top = MARGINS
     fig.set_layout_engine(None)
     fig.subplots_adjust(
@@ -182,9 +182,9 @@ def _named(name: str, auc: Any) -> str:
 
 def _before(ax: Axes, known: Known, name: str) -> None:
     if values := known.before.get(name):
-        # With markers, as the present curves: a run cut short after its first epoch is a point, of which no line shows.
+        # With markers: a run that was cut short after its first epoch is a single point, which a line does not show.
         style: dict[str, Any] = {"color": "#bbbbbb", "marker": "o", "markersize": 4}
-        ax.plot(range(1, len(values) + 1), values, label="validation, run before", **style)
+        ax.plot(range(1, len(values) + 1), values, label="validation, previous run", **style)
 
 
 def _room(ax: Axes, known: Known) -> None:

@@ -61,6 +61,10 @@ class Settings:
         events = "all events" if self.events is None else counted(self.events, "event")
         return f"{events}, {self.bins} bins, hidden {self.hidden}"
 
+    def rate(self, epoch: int) -> float:
+        """Learning rate in an epoch: always the same."""
+        return self.learning_rate
+
 
 def whole_numbers(settings: Any, **ranges: tuple[int, int]) -> None:
     """Raise ArgumentError naming the field of `settings` that is not a whole number of its range, ends included."""
@@ -251,7 +255,7 @@ def train(
         numbers = {"loss": float(logs["loss"]), "accuracy": float(logs["accuracy"])}
         if validation is not None:
             numbers |= _judged(network, validation)
-        for name, value in numbers.items():
+        for name, value in {**numbers, "learning_rate": float(model.optimizer.learning_rate)}.items():
             history.setdefault(name, []).append(value)
         loss, val_loss = numbers.pop("loss"), numbers.pop("val_loss", np.nan)
         seconds = time.perf_counter() - epoch_began

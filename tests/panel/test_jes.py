@@ -125,7 +125,7 @@ def test_a_second_run_begins_with_an_empty_curve_and_reset_clears_it(lab, drawn)
     first, second = (run.result for run in lab.runs)
     assert (first.config.nodes, second.config.nodes) == (8, 4)
     assert list(widths(drawn[-1])) == second.history["val_width"]
-    (before,) = [line for line in drawn[-1].axes[1].lines if line.get_label() == "validation, run before"]
+    (before,) = [line for line in drawn[-1].axes[1].lines if line.get_label() == "validation, previous run"]
     assert list(before.get_ydata()) == first.history["val_width"]
     button(lab, "Reset").click()
     assert lab.config == CONFIG

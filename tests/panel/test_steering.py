@@ -193,3 +193,10 @@ def test_forget_it_removes_it(cut_off):
     panel.offer[2].click()
     assert panel.offer == ()
     assert checkpoint.cut_off(cut_off) == []
+
+
+def test_a_training_of_another_machine_may_still_run_there(cut_off):
+    (file,) = cut_off.parent.iterdir()
+    file.rename(file.with_name("M2.00000000-00000000-1-1-1.npz"))
+    sentence, *_ = Panel(keep="M2").offer
+    assert "got to epoch 2 of 4. If it still runs there, leave it alone." in sentence.value

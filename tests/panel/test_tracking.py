@@ -137,6 +137,7 @@ def test_pause_steps_and_a_rate_turned_meanwhile(panel, gate):
     panel.stop()
     wait_until(lambda: button(panel, "Stop").disabled)
     assert [run.result.best_epoch for run in panel.runs] == [1]
+    assert column(panel, "differs in") == ["learning rate 0.01 from epoch 1"]
 
 
 def test_another_slider_starts_a_new_network(panel, gate):

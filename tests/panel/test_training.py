@@ -78,6 +78,11 @@ def test_training_fills_curves_table_and_runs(lab):
     assert button(lab, "Stop").disabled
 
 
+def test_a_cell_shows_the_panel(lab):
+    shown = lab._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
+    assert shown["model_id"] == lab.widget.model_id
+
+
 def test_figures_are_those_of_the_validation_jets(lab):
     lab.train(blocking=True)
     (run,) = lab.runs
