@@ -79,6 +79,7 @@ class TrackingPanel(LivePanel):
         ax.set_title(what, fontsize=plots.FONT)
 
     def _draw_scores(self, ax: Axes, known: views.Known) -> None:
+        views.before(ax, known, "val_score")
         histories = [known.history, *(run.result.history for run in known.beside)]
         labels = ["this network", *(f"{run.number}: {run.label}" for run in known.beside)]
         colours = [plots.COLOURS.index(plots.W), *range(self.MOST)]

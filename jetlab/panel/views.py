@@ -27,6 +27,8 @@ MOST = len(BESIDE)
 #: Inches of a view, and of its margins: left, right, bottom, top.
 WIDTH, HEIGHT = 5.8, 4.3
 MARGINS = (1.1, 0.2, 0.65, 0.5)
+#: A legend over curves: on translucent white, so that both can be read.
+FRAME: Any = {"framealpha": 0.8, "edgecolor": "none"}
 
 
 @dataclass
@@ -89,9 +91,17 @@ def yardsticks(scores: Mapping[str, NDArray[Any]], y: NDArray[Any], weight: NDAr
     return {_named(name, metrics.evaluate(y, score, weight)["auc"]): score for name, score in scores.items()}
 
 
+def before(ax: Axes, known: Known, name: str) -> None:
+    """The numbers of this name of the previous run, in grey."""
+    if values := known.before.get(name):
+        # With markers: a run that was cut short after its first epoch is a single point, which a line does not show.
+        style: dict[str, Any] = {"color": "#bbbbbb", "marker": "o", "markersize": 4}
+        ax.plot(range(1, len(values) + 1), values, label="validation, previous run", **style)
+
+
 def loss(ax: Axes, known: Known, log: bool = False) -> None:
     """Training and validation loss, with the previous run in grey."""
-    _before(ax, known, "val_loss")
+    before(ax, known, "val_loss")
     plots.loss_curves(ax, known.history, known.best_epoch or None, log)
     if isinstance(known.config, RunConfig):
         ax.set_ylabel(f"loss ({objectives.get(known.config.loss).unit})")
@@ -100,13 +110,13 @@ def loss(ax: Axes, known: Known, log: bool = False) -> None:
 
 def metric(ax: Axes, known: Known, name: str, label: str, place: Any = "lower right") -> None:
     """A number of the validation part after each epoch, with the previous run in grey."""
-    _before(ax, known, name)
+    before(ax, known, name)
     values = known.history.get(name, [])
     ax.plot(np.arange(1, len(values) + 1), values, color=plots.W, marker="o", markersize=4, label="validation")
     if best := known.best_epoch:
         ax.axvline(best, color=plots.QCD, linestyle=":", linewidth=2, label=f"best: epoch {best}")
     ax.set(xlabel="epoch", ylabel=label)
-    ax.legend(fontsize=plots.FONT - 2, frameon=False, loc=place)
+    ax.legend(fontsize=plots.FONT - 2, loc=place, **FRAME)
     _room(ax, known)
 
 
@@ -133,12 +143,12 @@ def roc(ax: Axes, known: Known) -> None:
         rejection = plots.inverse(background)
         ax.plot(plots.EFFICIENCIES, rejection, label=label, color=colour, linestyle=style, linewidth=2)
     plots.rejection_axes(ax)
-    # The legend lies over the curves: small, and on translucent white, so that both can be read.
     size = plots.FONT - (3 if len(curves) <= 5 else 4)
-    frame: dict[str, Any] = {"fontsize": size, "labelspacing": 0.25, "framealpha": 0.8, "edgecolor": "none"}
     legend = ax.get_legend()
     assert legend is not None  # rejection_axes made it
-    ax.legend(handles=legend.legend_handles, loc="upper right", borderpad=0.2, **frame)
+    ax.legend(
+        handles=legend.legend_handles, loc="upper right", fontsize=size, labelspacing=0.25, borderpad=0.2, **FRAME
+    )
     ax.set_title("validation jets", fontsize=plots.FONT)
 
 
@@ -178,13 +188,6 @@ def picture(views: Sequence[View], known: Known) -> bytes:
 
 def _named(name: str, auc: Any) -> str:
     return f"{name} (AUC {auc})"
-
-
-def _before(ax: Axes, known: Known, name: str) -> None:
-    if values := known.before.get(name):
-        # With markers: a run that was cut short after its first epoch is a single point, which a line does not show.
-        style: dict[str, Any] = {"color": "#bbbbbb", "marker": "o", "markersize": 4}
-        ax.plot(range(1, len(values) + 1), values, label="validation, previous run", **style)
 
 
 def _room(ax: Axes, known: Known) -> None:
