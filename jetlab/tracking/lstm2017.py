@@ -224,7 +224,7 @@ def train(
     seeds = _true_seeds(hits)
     if not len(seeds):
         raise ArgumentError("There is no track with a hit in layer 0 to learn from; simulate more events.")
-    model = model or build(settings)
+    model = build(settings) if model is None else model
     bins, weights = targets(hits, seeds, settings)
     history: dict[str, list[float]] = {"loss": [], "accuracy": []}
     network = Network(model, settings, history)
