@@ -270,10 +270,10 @@ class RunsView:
             "run": [str(run.number) for run in self._runs],
             self._label: [run.label for run in self._runs],
             "differs in": [", ".join(filter(None, [each, *rates])) for each, rates in words],
-            "parameters": [f"{result.model.count_params():,}" for result in results],
+            "para\N{SOFT HYPHEN}meters": [f"{result.model.count_params():,}" for result in results],
             "best epoch": [str(result.best_epoch) for result in results],
             **{head: [self._figure(run, head) for run in self._runs] for head in self._heads},
-            "seconds": [f"{result.seconds:.1f}" for result in results],
+            "time [s]": [f"{result.seconds:.1f}" for result in results],
         }
 
     def ticked(self) -> list[Run]:
@@ -365,6 +365,6 @@ def _rate_words(result: Result) -> list[str]:
 
 def _row(cells: Iterable[str], tag: str) -> str:
     # A number and its error stay on one line; long texts take several, close together.
-    style = "padding: 2px 5px; text-align: right; line-height: 1.4; white-space: normal"
+    style = "padding: 2px 4px; text-align: right; line-height: 1.4; white-space: normal"
     whole = (html.escape(cell.replace(" ± ", f"{BLANK}±{BLANK}")) for cell in cells)
     return "<tr>" + "".join(f'<{tag} style="{style}">{cell}</{tag}>' for cell in whole) + "</tr>"
