@@ -1,148 +1,109 @@
 """What a panel keeps of its finished runs: how they differ, their table, the look at the test part, and CSV."""
 
+import base64
 import csv
 import dataclasses
+import html
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
-
-from jetlab.config import INPUTS, RunConfig, short_name
-from jetlab.metrics import Estimate
-
-if TYPE_CHECKING:
-    from jetlab.training import Result
-
-import base64
-import html
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import ipywidgets as widgets
 
-from jetlab.errors import ArgumentError, JetlabError
-from jetlab.panel.controls import TICK
+from jetlab.config import INPUTS, RunConfig, short_name
+from jetlab.errors import ArgumentError, JetlabError, counted
+from jetlab.metrics import Estimate
+from jetlab.panel.controls import FIELDS, TICK, WRAP
+from jetlab.training import Result
+from jetlab.training.session import Config
 
-#: Configuration fields that have a unit.
-UNITS = {
-    "batch_size": "jets",
-    "epochs": "epochs",
-    "patience": "epochs",
-    "train_size": "jets",
-    "length": "constituents",
-    "image_size": "pixels",
-}
-#: Metrics in the CSV, as `metrics.evaluate` names them; rejection_50 is 1/eB at eS = 0.5.
-METRICS = ("auc", "rejection_50")
-PARTS = ("validation", "test")
-_SEQUENCES = ("lstm", "gru", "deep_sets")
-#: Fields that act on some models only: elsewhere they may differ without making a difference.
-_ONLY = {
-    "length": _SEQUENCES,
-    "order_by": _SEQUENCES,
-    "pf_id": _SEQUENCES,
-    "bidirectional": ("lstm", "gru"),
-    "image_size": ("cnn",),
-}
-#: Field -> its value in words.
+BLANK = "\N{NO-BREAK SPACE}"
+
+
+@dataclass
+class Run:
+    """One finished training of a panel, and how good it is.
+
+    Attributes:
+        number: 1 for the panel's first run, 2 for the second ...; it is never given again.
+        result: the trained model, its configuration and how training went.
+        score: what the network predicts for the validation part: scores (n_validation,) of a tagger, in M6
+            `metrics.jes.Scores`, in M7 the track number of each hit.
+        metrics: name -> value and error, from that score.
+        look: 1 if this was the first run whose test part was looked at, 2 if the second ...; 0: not looked at.
+        test_score: of the test part; None until it is looked at.
+        test_metrics: as `metrics`, from that score; empty until then.
+    """
+
+    number: int
+    result: Result
+    score: Any
+    metrics: Mapping[str, Estimate]
+    look: int = 0
+    test_score: Any = None
+    test_metrics: Mapping[str, Estimate] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The network in short, such as "64/3" for nodes per layer and layers."""
+        return self.result.config.label
+
+
+#: Field of a configuration -> its value in words; for other fields the value alone is enough.
 _WORDS: dict[str, Callable[[Any], str]] = {
     "model": lambda model: model.replace("_", " "),
-    "layers": lambda n: f"{n} layer{'s' * (n != 1)}",
-    "nodes": lambda n: f"{n} node{'s' * (n != 1)}",
+    "layers": lambda n: counted(n, "layer"),
+    "nodes": lambda n: counted(n, "node"),
     "widths": lambda nodes: f"nodes {'-'.join(map(str, nodes))}",
     "dropout": lambda fraction: f"dropout {fraction:g}" if fraction else "no dropout",
     "batch_size": lambda n: f"batch size {n}",
     "learning_rate": lambda rate: f"learning rate {rate:.3g}",
-    "schedule": lambda name: {
+    "schedule": {
         "constant": "constant learning rate",
         "cosine": "learning rate falling along a cosine",
         "step": "learning rate falling in steps",
-    }[name],
-    "epochs": lambda n: f"{n} epoch{'s' * (n != 1)}",
+    }.__getitem__,
+    "epochs": lambda n: counted(n, "epoch"),
     "patience": lambda n: f"patience {n}" if n else "no early stopping",
     "seed": lambda n: f"seed {n}",
-    "train_size": lambda n: "all training jets" if n is None else f"{n:,} training jets",
+    "train_size": lambda n: "all training jets" if n is None else counted(n, "training jet"),
     "loss": lambda name: f"loss {name}",
-    "length": lambda n: f"{n} constituent{'s' * (n != 1)}",
+    "length": lambda n: counted(n, "constituent"),
     "order_by": lambda name: "random order" if name == "random" else f"ordered by {name}",
     "bidirectional": lambda both: "bidirectional" if both else "one direction",
-    "pf_id": lambda name: {"embedding": "class embedded", "one_hot": "class one-hot"}[name],
+    "pf_id": {"embedding": "class embedded", "one_hot": "class one-hot"}.__getitem__,
     "image_size": lambda n: f"{n} × {n} pixels",
+    # Of the network of 2017.
+    "events": lambda n: counted(n, "event"),
+    "bins": lambda n: f"{n} bins",
+    "hidden": lambda n: f"hidden {n}",
+    "rotated": lambda turned: "turned to the seed" if turned else "not turned",
 }
 
 
-class FinishedRun(Protocol):
-    """What a row is made of, such as a `panel.Run`."""
-
-    @property
-    def number(self) -> int:
-        """The run's number in its panel."""
-
-    @property
-    def result(self) -> "Result":
-        """The trained model, its configuration and how training went."""
-
-    @property
-    def metrics(self) -> Mapping[str, Estimate]:
-        """Name -> value and error for the validation jets, as `metrics.evaluate` gives them; some may be missing."""
-
-    @property
-    def test_metrics(self) -> Mapping[str, Estimate]:
-        """The same for the test jets; empty as long as nobody has looked at them."""
-
-    @property
-    def look(self) -> int:
-        """1 for the first run of the panel whose test jets were looked at, 2 for the second ...; 0: not looked at."""
-
-
-def differences(configs: Sequence[RunConfig]) -> list[str]:
+def differences(configs: Sequence[Config]) -> list[str]:
     """Say for each configuration how it differs from the others, such as "batch size 32, relu".
 
     Only fields are named that are not equal in all of them, and that act on the configuration's model; inputs are not
     named where they are the model's own. One configuration alone, and equal ones, differ in nothing: "".
     """
-    fields = [field.name for field in dataclasses.fields(RunConfig)]
+    fields = [field.name for field in dataclasses.fields(configs[0])] if configs else []
     differing = [name for name in fields if len({_value(config, name) for config in configs}) > 1]
     return [", ".join(_words(config, name) for name in differing if _acts(config, name)) for config in configs]
 
 
-def differing(results: Sequence["Result"]) -> list[str]:
-    """Say for each run what `differences` says of its configuration, and where its learning rate was changed."""
-    turned = [
-        [f"learning rate {rate:.3g} from epoch {n}" for n, rate in rate_changes(each).items()] for each in results
-    ]
-    both = zip(differences([result.config for result in results]), turned, strict=True)
-    return [", ".join(filter(None, [words, *changes])) for words, changes in both]
-
-
-def columns(runs: Sequence[FinishedRun], marked: Callable[[FinishedRun, str], str]) -> dict[str, list[str]]:
-    """Head -> the text of each run, for a table; `marked` puts to a test figure which look at the jets gave it."""
-    results = [run.result for run in runs]
-    # Long heads may break in two: on a laptop at 125 % the last column would be out of sight otherwise.
-    return {
-        "run": [str(run.number) for run in runs],
-        "nodes/\N{ZERO WIDTH SPACE}layers": [result.config.label for result in results],
-        "differs in": differing(results),
-        "parameters": [f"{result.model.count_params():,}" for result in results],
-        "best epoch": [str(result.best_epoch) for result in results],
-        "validation AUC": [str(run.metrics["auc"]) for run in runs],
-        "validation 1/εB at εS\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}0.5": [
-            str(run.metrics["rejection_50"]) for run in runs
-        ],
-        "test AUC (looked\N{NO-BREAK SPACE}at)": [marked(run, str(run.test_metrics.get("auc"))) for run in runs],
-        "seconds": [f"{result.seconds:.1f}" for result in results],
-    }
-
-
-def rate_changes(result: "Result") -> dict[int, float]:
-    """Epochs, counted from 1, from which on the learning rate was another than configured, and that rate.
+def rate_changes(result: Result) -> dict[int, float]:
+    """Epochs, counted from 1, from which on the learning rate was not the configured one, and that rate.
 
     What the configured schedule does from epoch to epoch is no change.
     """
     config, changes = result.config, {}
     rate, planned = config.learning_rate, config.learning_rate
     for epoch, used in enumerate(result.history.get("learning_rate", ()), start=1):
-        # A rate that was turned follows the schedule from there, or stays: neither is another turn. The optimizer
+        # A rate that was changed then follows the schedule, or stays: neither is another change. The optimizer
         # keeps rates in single precision.
         followed = rate * config.rate(epoch) / planned
         if not any(math.isclose(used, expected, rel_tol=1e-4) for expected in (followed, rate)):
@@ -151,81 +112,84 @@ def rate_changes(result: "Result") -> dict[int, float]:
     return changes
 
 
-def to_csv(runs: Sequence[FinishedRun], looks: int = 0) -> str:
+def to_csv(runs: Sequence[Run], looks: int = 0, names: Iterable[str] = ("auc", "rejection_50")) -> str:
     """Write runs as CSV: a header of names and units in brackets, then a row for each run, in their order.
 
-    Columns: run (its number), label (nodes/layers), all fields of the configuration, learning_rate_changes (such as
-    "5: 0.0001" for a rate that was changed with epoch 5), parameters, best_epoch, AUC and 1/eB at eS = 0.5 of the
-    validation jets with their errors, reason and seconds of training. Then the same figures of the test jets,
-    test_look, which look at test jets gave them (1, 2 ...), and test_looks, out of how many (`looks`); all of these
-    are empty where nobody has looked. Inputs are separated by blanks; what a run does not have, such as the AUC of a
-    regression, is left empty. Numbers are written in full.
+    Columns: run (its number), label, all fields of the configuration, learning_rate_changes (such as "5: 0.0001" for a
+    rate that was changed with epoch 5), parameters, best_epoch, the metrics of these `names` (rejection_50 is 1/eB at
+    eS = 0.5) of the validation part with their errors, reason and seconds of training. Then the same metrics of the
+    test part, test_look, which look at it gave them (1, 2 ...), and test_looks, out of how many (`looks`); all of these
+    are empty where nobody has looked. Inputs are separated by blanks; what a run does not have is left empty. Numbers
+    are written in full. Without runs the text is empty.
     """
-    fields = [field.name for field in dataclasses.fields(RunConfig)]
-    named = [f"{name} [{UNITS[name]}]" if name in UNITS else name for name in fields]
-    measured = {part: [f"{part}_{name}{end}" for name in METRICS for end in ("", "_error")] for part in PARTS}
+    records = [_record(run, looks, list(names)) for run in runs]
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        [
-            "run",
-            "label [nodes/layers]",
-            *named,
-            "learning_rate_changes [epoch: rate]",
-            "parameters",
-            "best_epoch",
-            *measured["validation"],
-            "reason",
-            "training_time [s]",
-            *measured["test"],
-            "test_look",
-            "test_looks",
-        ]
-    )
-    for run in runs:
-        result = run.result
-        validation, test = (
-            [each for name in METRICS for each in found.get(name, ("", ""))]
-            for found in (run.metrics, run.test_metrics)
-        )
-        writer.writerow(
-            [
-                run.number,
-                result.config.label,
-                *(_cell(getattr(result.config, name)) for name in fields),
-                "; ".join(f"{epoch}: {rate:.6g}" for epoch, rate in rate_changes(result).items()),
-                result.model.count_params(),
-                result.best_epoch,
-                *validation,
-                result.reason,
-                f"{result.seconds:.3f}",
-                *test,
-                *((run.look, looks) if run.look else ("", "")),
-            ]
-        )
+    if records:
+        writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
     return text.getvalue()
 
 
-def _value(config: RunConfig, name: str) -> Any:
-    if name == "inputs" and config.inputs == INPUTS[config.model]:
-        return None
-    if name == "nodes" and config.widths:
-        return None
-    return getattr(config, name)
+def _record(run: Run, looks: int, names: Sequence[str]) -> dict[str, Any]:
+    """Head of the CSV -> a run's cell."""
+    result, config = run.result, run.result.config
+    validation, test = (
+        {
+            f"{part}_{name}{end}": value
+            for name in names
+            for end, value in zip(("", "_error"), found.get(name, ("", "")), strict=True)
+        }
+        for part, found in (("validation", run.metrics), ("test", run.test_metrics))
+    )
+    return {
+        "run": run.number,
+        "label": config.label,
+        **{_head(field.name): _cell(getattr(config, field.name)) for field in dataclasses.fields(config)},
+        "learning_rate_changes [epoch: rate]": "; ".join(
+            f"{n}: {rate:.6g}" for n, rate in rate_changes(result).items()
+        ),
+        "parameters": result.model.count_params(),
+        "best_epoch": result.best_epoch,
+        **validation,
+        "reason": result.reason,
+        "training_time [s]": f"{result.seconds:.3f}",
+        **test,
+        "test_look": run.look or "",
+        "test_looks": looks if run.look else "",
+    }
 
 
-def _acts(config: RunConfig, name: str) -> bool:
-    if name == ("nodes" if config.widths else "widths"):
-        return False
-    return config.model in _ONLY.get(name, (config.model,))
+def _head(name: str) -> str:
+    unit = FIELDS[name].unit if name in FIELDS else ""
+    return f"{name} [{unit}]" if unit else name
 
 
-def _words(config: RunConfig, name: str) -> str:
+def _cell(value: Any) -> Any:
+    if value is None:
+        return "all"
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def _value(config: Config, name: str) -> Any:
+    own = name == "inputs" and config.inputs == INPUTS[config.model]
+    return None if own or (name == "nodes" and config.widths) else getattr(config, name)
+
+
+def _acts(config: Config, name: str) -> bool:
+    """Whether a field makes a difference to a configuration's model."""
+    if name in ("nodes", "widths"):
+        return bool(config.widths) == (name == "widths")
+    models = FIELDS[name].models if name in FIELDS and isinstance(config, RunConfig) else ()
+    return not models or config.model in models
+
+
+def _words(config: Config, name: str) -> str:
     value = getattr(config, name)
     if name == "inputs":
         return _inputs(config)
     if name == "nodes" and config.model == "cnn":
-        return f"{value} filter{'s' * (value != 1)}"
+        return counted(value, "filter")
     return _WORDS.get(name, str)(value)
 
 
@@ -236,58 +200,45 @@ def _inputs(config: RunConfig) -> str:
         return "default inputs"
     lacking = [name for name in own if name not in config.inputs]
     more = [name for name in config.inputs if name not in own]
+    changes = {"without": lacking, "with": more}
     if len(config.inputs) <= 4 or not lacking + more:
-        return f"inputs {_joined(config.inputs)}"
-    words = [f"{word} {_joined(names)}" for word, names in (("without", lacking), ("with", more)) if names]
-    return " ".join(words)
-
-
-def _joined(names: Sequence[str]) -> str:
-    return " + ".join(map(short_name, names))
-
-
-def _cell(value: Any) -> Any:
-    if value is None:
-        return "all"
-    return " ".join(map(str, value)) if isinstance(value, tuple) else value
-
-
-BLANK = "\N{NO-BREAK SPACE}"
+        changes = {"inputs": list(config.inputs)}
+    return " ".join(f"{word} {' + '.join(map(short_name, names))}" for word, names in changes.items() if names)
 
 
 class RunsView:
-    """A table of finished runs with a box to tick for each, and the deliberate look at the test part.
+    """A table of finished runs with a box to tick for each, the deliberate look at the test part, and CSV to download.
 
     Test figures are made on demand only, once per run, and counted: the table says which look gave them.
 
     Args:
-        runs: the panel's finished runs, from which this deletes. Each has a `number` of its own, a `label`, and `look`,
-            0 until its test part is looked at, then 1 for the panel's first look, 2 for the second ...
-        columns: gives head -> the text of each run, for all runs.
+        runs: the panel's finished runs, from which this deletes.
+        columns: head of the table -> the metric below it; heads of the test part begin with "test".
         draw: called with the ticked runs, of many only the last `most`, whenever they change.
         most: runs that can be drawn at a time.
         measure: measures a run on the test part and keeps in the run what it finds; None: there is no test part.
         part: what the test part is called.
-        csv: gives the runs as CSV; None: they are not exported.
+        label: what the runs' labels say.
     """
 
     def __init__(
         self,
-        runs: list[Any],
-        columns: Callable[[], Mapping[str, Sequence[str]]],
-        draw: Callable[[Sequence[Any]], None],
+        runs: list[Run],
+        columns: Mapping[str, str],
+        draw: Callable[[Sequence[Run]], None],
         most: int,
-        measure: Callable[[Any], None] | None = None,
+        measure: Callable[[Run], None] | None = None,
         part: str = "test jets",
-        csv: Callable[[], str] | None = None,
+        label: str = "network",
     ) -> None:
         self.looks = 0
-        self._runs, self._columns, self._draw, self._most = runs, columns, draw, most
-        self._measure, self._part, self._csv = measure, part, csv
+        self._runs, self._draw, self._most, self._label = runs, draw, most, label
+        self._heads = {head: name for head, name in columns.items() if measure or not head.startswith("test")}
+        self._measure, self._part = measure, part
         self._looking = threading.Lock()
         self._boxes: dict[int, widgets.Checkbox] = {}
         self._table, self._said, self._link = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        self._ticks = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap"))
+        self._ticks = widgets.HBox(layout=WRAP)
         tooltip = f"For the end: measure the run that you have chosen by its validation figures on the {part}, once"
         self._look = widgets.Button(icon="eye", tooltip=tooltip, layout=widgets.Layout(width="auto"))
         self._look.on_click(lambda _: self.look())
@@ -300,18 +251,32 @@ class RunsView:
     def show(self) -> None:
         """Write the table anew, with a box to tick for each run."""
         ticked = {run.number for run in self.ticked()}
-        columns = self._columns() if self._runs else {}
+        columns = self.columns()
         rows = "".join(_row(cells, "td") for cells in zip(*columns.values(), strict=True))
         self._table.value = f"<table>{_row(columns, 'th')}{rows}</table>" if rows else ""
         self._boxes = {run.number: self._box(run, run.number in ticked) for run in self._runs}
         self._ticks.children = list(self._boxes.values())
         self._tools.layout.display = "" if rows else "none"
-        if self._csv:
-            text = base64.b64encode(self._csv().encode()).decode()
-            self._link.value = f'<a download="runs.csv" href="data:text/csv;base64,{text}">Export as CSV</a>'
+        text = to_csv(self._runs, self.looks, dict.fromkeys(self._heads.values()))
+        link = f"data:text/csv;base64,{base64.b64encode(text.encode()).decode()}"
+        self._link.value = f'<a download="runs.csv" href="{link}">Export as CSV</a>'
         self._say()
 
-    def ticked(self) -> list[Any]:
+    def columns(self) -> dict[str, list[str]]:
+        """Head -> the text of each run."""
+        results = [run.result for run in self._runs]
+        words = zip(differences([result.config for result in results]), map(_rate_words, results), strict=True)
+        return {
+            "run": [str(run.number) for run in self._runs],
+            self._label: [run.label for run in self._runs],
+            "differs in": [", ".join(filter(None, [each, *rates])) for each, rates in words],
+            "para\N{SOFT HYPHEN}meters": [f"{result.model.count_params():,}" for result in results],
+            "best epoch": [str(result.best_epoch) for result in results],
+            **{head: [self._figure(run, head) for run in self._runs] for head in self._heads},
+            "time [s]": [f"{result.seconds:.1f}" for result in results],
+        }
+
+    def ticked(self) -> list[Run]:
         """The runs whose box is ticked, in the order of the table."""
         return [run for run in self._runs if run.number in self._boxes and self._boxes[run.number].value]
 
@@ -333,24 +298,19 @@ class RunsView:
         if len(ticked) > 1:
             self._say("Several runs are ticked: tick only the one that you have chosen by its validation figures.")
         elif self._runs:
-            # Held so that a second press, from wherever, finds the run measured and does not count again.
+            # Held so that a second press finds the run already measured, and does not count again.
             with self._looking:
-                self._look_at((ticked or self._runs)[-1])
+                self._look_at((ticked or self._runs)[-1], self._measure)
         else:
             self._say("There is no finished run to look at yet: press Train first.")
 
-    def marked(self, run: Any, found: str) -> str:
-        """What a look at the test part found, and which look that was; empty if nobody has looked."""
-        return f"{found} (look{BLANK}{run.look}{BLANK}of{BLANK}{self.looks})" if run.look else ""
-
-    def _look_at(self, run: Any) -> None:
+    def _look_at(self, run: Run, measure: Callable[[Run], None]) -> None:
         if run.look:
             self._say(f"The {self._part} of run {run.number} were looked at before; see the table.")
             return
         self._say(f"Looking at the {self._part} of run {run.number} ...")
-        assert self._measure is not None  # `look` has seen to it
         try:
-            self._measure(run)
+            measure(run)
         except JetlabError as error:
             self._say(f"⚠ {error}")
             return
@@ -358,7 +318,14 @@ class RunsView:
         run.look = self.looks
         self.show()
 
-    def _box(self, run: Any, ticked: bool) -> widgets.Checkbox:
+    def _figure(self, run: Run, head: str) -> str:
+        """A figure of a run; of the test part, which look it was, and nothing if nobody has looked."""
+        if not head.startswith("test"):
+            return str(run.metrics[self._heads[head]])
+        mark = f"(look{BLANK}{run.look}{BLANK}of{BLANK}{self.looks})"
+        return f"{run.test_metrics[self._heads[head]]} {mark}" if run.look else ""
+
+    def _box(self, run: Run, ticked: bool) -> widgets.Checkbox:
         box = widgets.Checkbox(ticked, description=f"{run.number}: {run.label}", indent=False, layout=TICK)
         box.tooltip = f"Choose run {run.number}, and draw it beside the present one"
         box.observe(lambda _: self._tick(), "value")
@@ -391,8 +358,13 @@ class RunsView:
         )
 
 
+def _rate_words(result: Result) -> list[str]:
+    """Where the learning rate was changed, in words."""
+    return [f"learning rate {rate:.3g} from epoch {epoch}" for epoch, rate in rate_changes(result).items()]
+
+
 def _row(cells: Iterable[str], tag: str) -> str:
-    # A number stays on one line with its error; what may be long takes several, close together.
-    style = "padding: 2px 5px; text-align: right; line-height: 1.4; white-space: normal"
+    # A number and its error stay on one line; long texts take several, close together.
+    style = "padding: 2px 4px; text-align: right; line-height: 1.4; white-space: normal"
     whole = (html.escape(cell.replace(" ± ", f"{BLANK}±{BLANK}")) for cell in cells)
     return "<tr>" + "".join(f'<{tag} style="{style}">{cell}</{tag}>' for cell in whole) + "</tr>"

@@ -58,7 +58,7 @@ class Sliders:
 
     @property
     def values(self) -> dict[str, Any]:
-        """Name -> value that the slider stands at."""
+        """Name -> value of the slider."""
         return {name: slider.value for name, slider in self.sliders.items()}
 
     def redraw(self) -> None:
@@ -67,7 +67,7 @@ class Sliders:
         try:
             self._draw(fig.axes if len(fig.axes) > 1 else fig.axes[0], **self.values)
             self._image.value = plots.png(fig)
-        except Exception as error:  # in a callback nobody else would tell the participant
+        except Exception as error:  # in a callback nobody else would show it to the participant
             self._message.value = f"⚠ {type(error).__name__}: {html.escape(str(error))}"
         else:
             self._message.value = ""
@@ -91,7 +91,7 @@ def _slider(name: str, control: tuple[Any, ...]) -> Any:
 
 def _with_play(slider: widgets.IntSlider) -> widgets.HBox:
     play = widgets.Play(value=slider.value, min=slider.min, max=slider.max, interval=MILLISECONDS_PER_STEP)
-    # Linked in the browser, which waits for the kernel: a slow drawing makes the film jump, never pile up.
+    # Linked in the browser, which waits for the kernel: if drawing is slow, frames are skipped and never pile up.
     link = widgets.jslink((play, "value"), (slider, "value"))
     row = widgets.HBox([play, slider])
     row.link = link

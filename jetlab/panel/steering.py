@@ -1,86 +1,72 @@
 """The row of buttons that steers a training, its progress bar and its status line: the same below every live panel.
 
-Training runs in the kernel's worker thread; what a panel draws is drawn there too, as often as costs at most one
-fortieth of the training time.
+Training runs in the kernel's worker thread; panels draw there too, at most so often that it
+costs a fortieth of the training time.
 """
 
 import html
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 import psutil
 
 from jetlab import training
 from jetlab.backend import device
-from jetlab.config import RunConfig
 from jetlab.errors import JetlabError, memory_full
-from jetlab.training import checkpoint, session, worker
+from jetlab.panel.controls import WRAP
+from jetlab.training import checkpoint, session
+
+if TYPE_CHECKING:
+    from jetlab.panel.live import LivePanel
 
 #: At most four pictures a second, and never more than this part of the time for drawing.
 MIN_SECONDS, MAX_SHARE = 0.25, 0.025
-REPORTED = {"val_auc": "validation AUC", "val_bias": "bias", "val_width": "width"}
-
-
-class View(Protocol):
-    """What a panel does when its training begins, goes on and ends; all but `reset` are called in the worker."""
-
-    def begins(self, history: dict[str, list[float]]) -> None:
-        """A network was built; `history` has the numbers of epochs before the kernel died, if it goes on."""
-
-    def epoch_ended(self, event: training.EpochEnd) -> None:
-        """An epoch is over: remember its numbers."""
-
-    def draw(self, model: Any) -> None:
-        """Show what is known, and what the network says now."""
-
-    def ended(self, result: training.Result) -> None:
-        """The training is over."""
-
-    def reset(self) -> None:
-        """Show nothing, as in the beginning."""
+#: What the status line shows of an epoch's metrics, and what it calls that.
+REPORTED = {"val_auc": "validation AUC", "val_bias": "bias", "val_width": "width", "val_score": "validation score"}
+BEGIN = "Choose the network, then press Train."
 
 
 class Steering:
     """Train, Pause, Step, Stop and Reset, by mouse or keyboard, with progress, time left, speed and memory.
 
     Args:
-        view: the panel; see View.
-        config: gives the configuration that the panel's controls stand at.
-        prepare: makes the data for a configuration.
-        keep: name under which the training is kept on disk, to go on after the kernel died; None: it is not.
+        panel: shows what is trained, by the methods of `live.LivePanel` that are called below.
+        config: gives the configuration that the panel's controls show.
+        fit: trains a configuration; see `session.Fit`.
+        keep: where the training is kept on disk, to go on after the kernel died; None: it is not.
+        things: what a network is trained on, such as "jets".
 
     `widget` is to be shown.
     """
 
     def __init__(
         self,
-        view: View,
-        config: Callable[[], RunConfig],
-        prepare: Callable[[RunConfig], training.Data],
-        keep: str | None = None,
+        panel: "LivePanel",
+        config: Callable[[], session.Config],
+        fit: session.Fit,
+        keep: Path | None = None,
+        things: str = "jets",
     ) -> None:
-        self._view, self._config = view, config
-        self._keep = checkpoint.folder() / keep if keep else None
-        self._session = session.Session(prepare, self._on_event, self._on_end, self._on_state, self._keep)
+        self._panel, self._config, self._keep, self._things = panel, config, keep, things
+        self._session = session.Session(fit, self._on_event, self._on_end, self._on_state)
         self._next_drawing = self._last_progress = self._last_shown = 0.0
-        # Whether the network in training is there, and whether the status line says what comes next.
+        # Whether the network has been built, and whether the status line says what comes next.
         self._built = self._announced = False
         self.train_button = button("Train", "play", "Train a network with these settings, or go on", self.train)
         self.train_button.button_style = "primary"
-        self.pause_button = button("Pause", "pause", "Hold the training; Train goes on", self._session.pause)
-        self._batch = button("1 batch", "step-forward", "Train one batch, then hold", lambda: self.step("batch"))
+        self.pause_button = button("Pause", "pause", "Hold the training; Train goes on", self.pause)
+        self._batch = button("1 batch", "step-forward", "Train one batch, then hold", self.step)
         self._epoch = button("1 epoch", "step-forward", "Train to the end of the epoch", lambda: self.step("epoch"))
-        self.stop_button = button("Stop", "stop", "Stop after this batch and keep the best weights", self.stop)
-        self._reset = button("Reset", "undo", "Stop, forget this network and clear the curves", self.reset)
+        self.stop_button = button("Stop", "stop", "Stop after this batch; the training joins the table", self.stop)
+        reset = button("Reset", "undo", "Stop, forget this network and clear the curves", self.reset)
         self.progress = widgets.IntProgress(0, 0, 1, layout=widgets.Layout(width="12em"))
-        self._speed = widgets.HTML()
-        self.status = widgets.HTML("Choose the network, then press <b>Train</b>.")
-        buttons = [self.train_button, self.pause_button, self._batch, self._epoch, self.stop_button, self._reset]
-        row = widgets.HBox([*buttons, self.progress, self._speed], layout=widgets.Layout(flex_flow="row wrap"))
-        self._offer = widgets.HBox()
+        self._speed, self.status, self._offer = widgets.HTML(), widgets.HTML(BEGIN), widgets.HBox()
+        buttons = [self.train_button, self.pause_button, self._batch, self._epoch, self.stop_button, reset]
+        row = widgets.HBox([*buttons, self.progress, self._speed], layout=WRAP)
         self.widget = widgets.VBox([row, self.status, self._offer])
         self._on_state(session.IDLE)
         self._offer_kept()
@@ -98,7 +84,7 @@ class Steering:
         self._try(lambda: self._session.step(self._config(), what))
 
     def stop(self) -> None:
-        """Stop; the best weights so far are kept."""
+        """Stop; what was trained so far is kept."""
         self._session.stop()
 
     def reset(self) -> None:
@@ -106,24 +92,30 @@ class Steering:
         self._session.reset()
         self._built = self._announced = False
         self.progress.value, self._speed.value = 0, ""
-        self._view.reset()
-        self.say("Choose the network, then press Train.")
+        self._panel.reset()
+        self.say(BEGIN)
 
-    def change(self, config: RunConfig) -> None:
-        """Take the controls as they stand now: a learning rate acts at once, anything else starts another network."""
-        if self._session.change(config):
-            self.say(f"A new network, {config.label}, starts at the end of this epoch.")
+    def change(self) -> None:
+        """Take what the controls show now: a learning rate acts at once, anything else starts another network."""
+
+        def change() -> None:
+            if self._session.change(config := self._config()):
+                self.say(f"A new network, {config.label}, starts at the end of this epoch.")
+
+        self._try(change)
 
     def say(self, text: str, warning: bool = False, details: str = "") -> None:
         """Show a sentence in the status line, with more of it folded away."""
-        more = f"<details><summary>details</summary><pre>{html.escape(details)}</pre></details>" if details else ""
-        self.status.value = f"{'⚠ ' if warning else ''}{html.escape(text)}{more}"
+        self.status.value = folded(f"{'⚠ ' if warning else ''}{text}", details)
 
-    def _try(self, command: Callable[[], None]) -> None:
+    def _try(self, command: Callable[[], None]) -> bool:
+        """Run a command; where jetlab refuses it, say why."""
         try:
             command()
         except JetlabError as error:
             self.say(str(error), warning=True)
+            return False
+        return True
 
     def _offer_kept(self) -> None:
         """Offer the latest training that was cut off, if there is one."""
@@ -143,11 +135,7 @@ class Steering:
         self._offer.children = (widgets.HTML(html.escape(text)), go_on, forget)
 
     def _go_on(self, kept: checkpoint.Checkpoint) -> None:
-        try:
-            self._session.train(kept.config, kept=kept)
-        except worker.BusyError as error:
-            self.say(str(error), warning=True)
-        else:
+        if self._try(lambda: self._session.train(kept.config, kept=kept)):
             self._offer.children = ()
 
     def _forget(self, kept: checkpoint.Checkpoint) -> None:
@@ -164,77 +152,79 @@ class Steering:
             self.say("Building the network ...")
 
     def _on_event(self, event: training.Event, model: Any) -> None:
-        now = time.monotonic()
-        held = self._session.stepping
+        now, held = time.monotonic(), self._session.stepping
         if isinstance(event, training.TrainBegin):
             self._built, self._announced = True, False
             self._next_drawing = self._last_progress = self._last_shown = 0.0
-            self._view.begins(event.history)
-        elif isinstance(event, training.BatchEnd):
-            if held or now - self._last_progress > MIN_SECONDS:
-                self._last_progress = now
-                self.progress.max = event.epochs * event.batches
-                self.progress.value = (event.epoch - 1) * event.batches + event.batch
-                if held:
-                    self.say(f"Epoch {event.epoch}, batch {event.batch} of {event.batches}: loss {event.loss:.4f}")
+            self._panel.begins(event.history)
+        elif isinstance(event, training.BatchEnd) and (held or now - self._last_progress > MIN_SECONDS):
+            self._last_progress = now
+            self.progress.max = event.epochs * event.batches
+            self.progress.value = (event.epoch - 1) * event.batches + event.batch
+            if held:
+                self.say(f"Epoch {event.epoch}, batch {event.batch} of {event.batches}: loss {event.loss:.4f}")
         elif isinstance(event, training.EpochEnd):
-            self._view.epoch_ended(event)
+            self._panel.epoch_ended(event)
             if held or now - self._last_shown > MIN_SECONDS:
                 self._last_shown = now
-                # What the optimizer works with, not where the slider stands: the page shows that a rate was taken.
+                # The optimizer's own rate, not the slider's: so the page shows that a new rate has been taken.
                 self._report(event, float(model.optimizer.learning_rate))
             if held or now > self._next_drawing:
-                self._view.draw(model)
+                self._panel.draw(model)
                 cost = time.monotonic() - now
                 self._next_drawing = time.monotonic() + max(MIN_SECONDS, cost / MAX_SHARE)
 
     def _report(self, event: training.EpochEnd, rate: float) -> None:
-        numbers = [f"{REPORTED[name]} {value:.4f}" for name, value in event.metrics.items() if name in REPORTED]
-        shown = [
-            f"loss {event.loss:.4f}",
-            f"validation loss {event.val_loss:.4f}",
-            *numbers,
-            f'<span style="white-space: nowrap">learning rate {rate:.1e}</span>',
-        ]
+        numbers = {"loss": event.loss, "validation loss": event.val_loss}
+        numbers |= {REPORTED[name]: value for name, value in event.metrics.items() if name in REPORTED}
+        shown = [f"{name} {value:.4f}" for name, value in numbers.items()]
+        shown.append(f'<span style="white-space: nowrap">learning rate {rate:.1e}</span>')
         self.status.value = f"Epoch <b>{event.epoch}</b> of {event.epochs} · {' · '.join(shown)}"
         left = (event.epochs - event.epoch) * event.seconds
         self._show_speed(event.jets_per_second, f"{left:.0f} s left at most · " if event.epoch < event.epochs else "")
 
-    def _show_speed(self, jets_per_second: float, left: str = "") -> None:
+    def _show_speed(self, per_second: float, left: str = "") -> None:
         memory = psutil.Process().memory_info().rss / 1e9
         where = html.escape(device())
-        self._speed.value = f"{left}{jets_per_second:,.0f} jets/s · {where} · {memory:.1f} GB"
+        self._speed.value = f"{left}{per_second:,.0f} {self._things}/s · {where} · {memory:.1f} GB"
 
     def _on_end(self, end: training.Result | Exception) -> None:
         follows = self._session.follows
         self._built, self._announced = False, follows is not None
         if isinstance(end, Exception):
-            self.say(_remedy(end), True, details=_details(end))
+            remedy = "take a smaller batch size, fewer nodes or fewer training jets"
+            text, details = explained(end, remedy, f"Training failed: {type(end).__name__}: {end}")
+            self.say(text, True, details)
             self._offer_kept()
             return
         self.progress.value = self.progress.max
         self._show_speed(end.jets_per_second)
-        # A run cut short for another network is no end for the reader, who would wait for nothing at "Stopped".
+        # After a run that was cut short for another network, "Stopped" alone would be misleading.
         then = f" A new network, {follows.label}, is being built ..." if follows else ""
         self.say(end.message + then, warning=end.reason == "nan")
-        self._view.ended(end)
+        self._panel.ended(end)
 
 
-def button(description: str, icon: str, tooltip: str, action: Callable[[], None]) -> widgets.Button:
+def button(description: str, icon: str, tooltip: str, action: Callable[[], object]) -> widgets.Button:
     """A button that calls `action` when pressed, by mouse or keyboard."""
     made = widgets.Button(description=description, icon=icon, tooltip=tooltip, layout=widgets.Layout(width="8em"))
     made.on_click(lambda _: action())
     return made
 
 
-def _details(error: Exception) -> str:
-    """The traceback of a fault; what jetlab itself refuses is said in the message."""
-    return "" if isinstance(error, JetlabError) else "".join(traceback.format_exception(error))
+def folded(text: str, details: str = "") -> str:
+    """A sentence as HTML, with details to unfold below it."""
+    more = f"<details><summary>details</summary><pre>{html.escape(details)}</pre></details>" if details else ""
+    return html.escape(text) + more
 
 
-def _remedy(error: Exception) -> str:
+def explained(error: Exception, remedy: str, fault: str) -> tuple[str, str]:
+    """What to say of an error, and its traceback: none where jetlab refuses something in its own words.
+
+    `remedy` is what to do where the memory is full; anything else is called a `fault`.
+    """
     if isinstance(error, JetlabError):
-        return str(error)
+        return str(error), ""
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        return str(memory_full(error, "take a smaller batch size, fewer nodes or fewer training jets"))
-    return f"Training failed: {type(error).__name__}: {error}"
+        fault = str(memory_full(error, remedy))
+    return fault, "".join(traceback.format_exception(error))

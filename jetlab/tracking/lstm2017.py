@@ -5,6 +5,7 @@ event. For each layer the network gives a probability per bin (S. Farrell et al.
 """
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab.backend import load_keras, seeded
-from jetlab.errors import ArgumentError
+from jetlab.backend import device, load_keras, seeded
+from jetlab.errors import ArgumentError, counted
 from jetlab.tracking.detector import LAYERS
 from jetlab.tracking.hits import Hits
+from jetlab.tracking.score import evaluate
+from jetlab.training import BatchEnd, EpochEnd, Event, Knobs, TrainBegin, TrainEnd
 
 if TYPE_CHECKING:
     import keras
@@ -31,8 +34,8 @@ RANGES = {"hidden": (1, 1024), "epochs": (1, 1000), "batch_size": (1, 65_536), "
 class Settings:
     """The network of 2017 and its training; `rotated` turns every picture so that its seed lies in the middle.
 
-    `bins` around each layer, `hidden` numbers remembered by the LSTM, `bidirectional`: a second LSTM walks inwards.
-
+    `bins` around each layer, `hidden` numbers remembered by the LSTM, `bidirectional`: a second LSTM walks inwards;
+    `events` to learn from, the first so many (None: all). Raises ArgumentError.
     """
 
     bins: int = 100
@@ -42,10 +45,25 @@ class Settings:
     bidirectional: bool = False
     rotated: bool = False
     seed: int = 1
+    learning_rate: float = 1e-3
+    events: int | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers."""
         whole_numbers(self, bins=(2, 2000), **RANGES)
+        check_rate(self.learning_rate)
+        if self.events is not None:
+            whole_numbers(self, events=(1, 10**9))
+
+    @property
+    def label(self) -> str:
+        """Training events, bins and hidden size, such as "250 events, 100 bins, hidden 50"."""
+        events = "all events" if self.events is None else counted(self.events, "event")
+        return f"{events}, {self.bins} bins, hidden {self.hidden}"
+
+    def rate(self, epoch: int) -> float:
+        """Learning rate in an epoch: always the same."""
+        return self.learning_rate
 
 
 def whole_numbers(settings: Any, **ranges: tuple[int, int]) -> None:
@@ -54,6 +72,12 @@ def whole_numbers(settings: Any, **ranges: tuple[int, int]) -> None:
         value = getattr(settings, name)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise ArgumentError(f"{name} is {value!r}; allowed is a whole number from {low} to {high}.")
+
+
+def check_rate(learning_rate: float) -> None:
+    """Raise ArgumentError for a learning rate that is not above 0 and at most 1."""
+    if not 0 < learning_rate <= 1:
+        raise ArgumentError(f"learning_rate is {learning_rate!r}; allowed is a number above 0, at most 1.")
 
 
 def pictures(hits: Hits, seeds: NDArray[np.int64], settings: Settings) -> NDArray[np.float32]:
@@ -95,21 +119,23 @@ def phi_bin(hits: Hits, hit: NDArray[np.int64], seed: NDArray[np.int64], setting
 
 
 def build(settings: Settings) -> "keras.Model":
-    """LSTM over the nine layers, a softmax over the bins of each (TimeDistributed); Nadam."""
+    """LSTM over the nine layers, a softmax over the bins of each (TimeDistributed); Nadam. Seeded by the settings."""
     keras = load_keras()
     layers = keras.layers
-    inputs = layers.Input((LAYERS, settings.bins))
-    lstm = layers.LSTM(settings.hidden, return_sequences=True)
-    x = layers.Bidirectional(lstm)(inputs) if settings.bidirectional else lstm(inputs)
-    outputs = layers.TimeDistributed(layers.Dense(settings.bins, activation="softmax"))(x)
-    model = keras.Model(inputs, outputs, name="lstm_2017")
-    model.compile("nadam", loss="sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
+    with seeded(settings.seed):
+        inputs = layers.Input((LAYERS, settings.bins))
+        lstm = layers.LSTM(settings.hidden, return_sequences=True)
+        x = layers.Bidirectional(lstm)(inputs) if settings.bidirectional else lstm(inputs)
+        outputs = layers.TimeDistributed(layers.Dense(settings.bins, activation="softmax"))(x)
+        model = keras.Model(inputs, outputs, name="lstm_2017")
+    nadam = keras.optimizers.Nadam(settings.learning_rate)
+    model.compile(nadam, loss="sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
     return model
 
 
 @dataclass(frozen=True)
 class Network:
-    """A trained network of 2017: assigns hits to the seeds of layer 0; `history` has loss and accuracy per epoch."""
+    """A trained network of 2017: assigns hits to the seeds of layer 0; `history` has a number per epoch."""
 
     model: "keras.Model"
     settings: Settings
@@ -171,43 +197,85 @@ class Network:
 def train(
     hits: Hits,
     settings: Settings | None = None,
-    on_epoch: Callable[[Network, int], Any] | None = None,
+    on_event: Callable[[Event], None] | None = None,
     stop: threading.Event | None = None,
+    knobs: Knobs | None = None,
     model: "keras.Model | None" = None,
+    validation: Hits | None = None,
 ) -> Network:
-    """Train on the true tracks of `hits` that have a hit in layer 0; `on_epoch(network, epoch)` runs after each epoch.
+    """Train on the true tracks of `hits` that have a hit in layer 0; the weights of the last batch are kept.
 
-    `stop` ends it after the batch; `model` is a compiled network of your own, from pictures (n, 9, bins) to as many
-    probabilities. Raises ArgumentError for hits without such tracks.
+    Args:
+        hits: events to learn from.
+        settings: the network and its training; None: those of 2017.
+        on_event: called with the events of `jetlab.training`; what they call jets are events here.
+        stop: ends the training after the batch.
+        knobs: the learning rate may be turned meanwhile.
+        model: a compiled network of your own, from pictures (n, 9, bins) to as many probabilities.
+        validation: other events. Their loss and score, the clustering efficiency with its error, are reported and kept
+            as val_loss, val_score and val_score_error; None: val_loss is NaN.
+
+    Raises ArgumentError for hits without such tracks.
     """
-    settings = settings or Settings()
-    seeds = np.flatnonzero((hits.layer == 0) & (hits.track >= 0))
+    settings, knobs = settings or Settings(), knobs or Knobs()
+    emit, stop = on_event or (lambda event: None), stop or threading.Event()
+    if settings.events is not None:
+        hits = hits.first(settings.events)
+    seeds = _true_seeds(hits)
     if not len(seeds):
         raise ArgumentError("There is no track with a hit in layer 0 to learn from; simulate more events.")
-    if model is None:
-        with seeded(settings.seed):
-            model = build(settings)
+    model = build(settings) if model is None else model
     bins, weights = targets(hits, seeds, settings)
     history: dict[str, list[float]] = {"loss": [], "accuracy": []}
     network = Network(model, settings, history)
-
     order = np.random.default_rng(settings.seed)
+    parts = range(0, len(seeds), settings.batch_size)
+    reason = "finished"
+    message = "The only epoch is done." if settings.epochs == 1 else f"All {settings.epochs} epochs are done."
+    began, speed = time.perf_counter(), 0.0
+    emit(TrainBegin(settings.epochs, len(parts)))
     for epoch in range(1, settings.epochs + 1):
+        epoch_began = time.perf_counter()
         model.reset_metrics()
-        logs: dict[str, float] = {}
         shuffled = order.permutation(len(seeds))
-        for begin in range(0, len(seeds), settings.batch_size):
+        for batch, begin in enumerate(parts, start=1):
+            if knobs.learning_rate is not None:
+                model.optimizer.learning_rate = knobs.learning_rate
             rows = shuffled[begin : begin + settings.batch_size]
             # Pictures are made as they are needed: those of 5,000 events together would fill half a gigabyte.
             x = pictures(hits, seeds[rows], settings)
             logs = model.train_on_batch(x, bins[rows], sample_weight=weights[rows], return_dict=True)
-            if stop is not None and stop.is_set():
-                return network
-        for name in history:
-            history[name].append(float(logs[name]))
-        if on_epoch:
-            on_epoch(network, epoch)
+            emit(BatchEnd(epoch, settings.epochs, batch, len(parts), float(logs["loss"])))
+            if stop.is_set():
+                reason, message = "stopped", f"Stopped in batch {batch} of epoch {epoch}."
+                break
+        if reason == "stopped":
+            break
+        speed = hits.events / (time.perf_counter() - epoch_began)
+        numbers = {"loss": float(logs["loss"]), "accuracy": float(logs["accuracy"])}
+        if validation is not None:
+            numbers |= _judged(network, validation)
+        for name, value in {**numbers, "learning_rate": float(model.optimizer.learning_rate)}.items():
+            history.setdefault(name, []).append(value)
+        loss, val_loss = numbers.pop("loss"), numbers.pop("val_loss", np.nan)
+        seconds = time.perf_counter() - epoch_began
+        emit(EpochEnd(epoch, settings.epochs, loss, val_loss, numbers, seconds, speed))
+    emit(TrainEnd(reason, message, len(history["loss"]), time.perf_counter() - began, speed, device()))
     return network
+
+
+def _true_seeds(hits: Hits) -> NDArray[np.int64]:
+    return np.flatnonzero((hits.layer == 0) & (hits.track >= 0))
+
+
+def _judged(network: Network, hits: Hits) -> dict[str, float]:
+    """Loss, as Keras has it, and score of events."""
+    seeds = _true_seeds(hits)
+    bins, weights = targets(hits, seeds, network.settings)
+    chance = np.take_along_axis(network.probabilities(hits, seeds), bins[..., None], axis=2)[..., 0]
+    score = evaluate(hits, network.assign(hits)).efficiency
+    loss = -float(np.mean(weights * np.log(chance + 1e-7)))
+    return {"val_loss": loss, "val_score": score.value, "val_score_error": score.error}
 
 
 def _blocks(all_seeds: NDArray[np.int64], edges: NDArray[np.int64], hits: Hits) -> Iterator[Block]:

@@ -17,7 +17,7 @@ from jetlab.backend import load_keras, seeded
 from jetlab.errors import ArgumentError
 from jetlab.tracking.detector import LAYERS
 from jetlab.tracking.hits import Hits
-from jetlab.tracking.lstm2017 import RANGES, whole_numbers
+from jetlab.tracking.lstm2017 import RANGES, check_rate, whole_numbers
 from jetlab.tracking.search import State
 from jetlab.tracking.steps import MEMORY, Units, extrapolate, history, inputs, sequences
 
@@ -44,8 +44,7 @@ class ResidualSettings:
     def __post_init__(self) -> None:
         """Check the numbers; raise ArgumentError naming the one that cannot be."""
         whole_numbers(self, head=(1, 1024), **RANGES)
-        if not 0 < self.learning_rate <= 1:
-            raise ArgumentError(f"learning_rate is {self.learning_rate!r}; allowed is a number above 0, at most 1.")
+        check_rate(self.learning_rate)
 
 
 @dataclass(frozen=True)

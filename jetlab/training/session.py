@@ -24,47 +24,71 @@ IDLE, RUNNING, PAUSED = "idle", "running", "paused"
 STEPS = ("batch", "epoch")
 
 
+#: What is trained: a RunConfig, or another frozen dataclass with a `label` and a `learning_rate`.
+Config = Any
+
+
+OnEvent = Callable[[Event, Any], None]
+#: Builds and trains what a configuration says: it reports every event, with the model; after each BatchEnd it looks
+#: whether to stop and at the knobs; it goes on with a training that was kept, if there is one.
+Fit = Callable[[Config, OnEvent, threading.Event, fitting.Knobs, Checkpoint | None], fitting.Result]
+
+
+def networks(prepare: Callable[[RunConfig], Data], keep: Path | None = None) -> Fit:
+    """What a session trains for a RunConfig: its network, on the data that `prepare` makes for it.
+
+    `keep` is where `checkpoint` keeps the training after each epoch, for `Session.train` with `kept`.
+    """
+
+    def fit(
+        config: RunConfig, on_event: OnEvent, stop: threading.Event, knobs: fitting.Knobs, kept: Checkpoint | None
+    ) -> fitting.Result:
+        data = prepare(config)
+        with seeded(config.seed):
+            model = models.build(config, shape(data.x_train))
+        return fitting.fit(model, config, data, lambda event: on_event(event, model), stop, knobs, keep, kept)
+
+    return fit
+
+
 @dataclass
 class _Order:
     """A training that was asked for: `step` as in `Session.step`, `held` whether it begins with a pause."""
 
-    config: RunConfig
+    config: Config
     step: str = ""
     kept: Checkpoint | None = None
     held: bool = False
 
 
 class Session:
-    """Trains one network after the other on the same data, in the kernel's worker thread.
+    """Trains one network after the other, in the kernel's worker thread.
 
     All that a session reports, it reports in the worker thread, in the order in which it happened; what is called must
     not wait for a training.
 
     Args:
-        prepare: makes the data for a configuration; called in the worker.
+        fit: builds and trains what a configuration says, such as `networks`; called in the worker.
         on_event: called with every training event and the model as it then is.
         on_end: called with the result of each training, or the exception that ended it.
         on_state: called with the new state whenever it changes, and at the beginning of each training.
-        keep: where `checkpoint` keeps the training after each epoch, for `train` with `kept` after the kernel died.
     """
 
     def __init__(
         self,
-        prepare: Callable[[RunConfig], Data],
-        on_event: Callable[[Event, Any], None],
+        fit: Fit,
+        on_event: OnEvent,
         on_end: Callable[[fitting.Result | Exception], None],
         on_state: Callable[[str], None] = lambda state: None,
-        keep: Path | None = None,
     ) -> None:
-        self._prepare, self._on_event, self._on_end, self._on_state = prepare, on_event, on_end, on_state
-        self._keep = keep
+        self._fit, self._on_event, self._on_end, self._on_state = fit, on_event, on_end, on_state
         self._lock = threading.Lock()
         # `_go` is cleared to hold the training; `_stop` ends it, be it for good or for the next one.
         self._go, self._stop = threading.Event(), threading.Event()
         self._state, self._step = IDLE, ""
         # Stopped by the user; what it still reports is not wanted.
         self._ending = self._dropped = False
-        self._config: RunConfig | None = None
+        self._config: Config = None
         self._next: _Order | None = None
         self._knobs = fitting.Knobs()
         self._thread: threading.Thread | None = None
@@ -75,7 +99,7 @@ class Session:
         return self._state
 
     @property
-    def follows(self) -> RunConfig | None:
+    def follows(self) -> Config:
         """What is trained after the present training, if a change or a command asked for it."""
         with self._lock:
             return self._next.config if self._next is not None else None
@@ -85,7 +109,7 @@ class Session:
         """Whether the training goes in single steps."""
         return bool(self._step)
 
-    def train(self, config: RunConfig, blocking: bool = False, kept: Checkpoint | None = None) -> None:
+    def train(self, config: Config, blocking: bool = False, kept: Checkpoint | None = None) -> None:
         """Start training, or go on with one that was `kept`; if one is paused or goes in steps, let it go on.
 
         Behind a training that was stopped and still winds up, the new one is the next. `blocking` waits until all is
@@ -115,7 +139,7 @@ class Session:
             elif self._next is not None:
                 self._next.held, self._next.step = False, ""
 
-    def step(self, config: RunConfig, what: str = "batch") -> None:
+    def step(self, config: Config, what: str = "batch") -> None:
         """Train one "batch", or to the end of the "epoch", and pause; starts the training if there is none.
 
         Raises:
@@ -138,7 +162,7 @@ class Session:
             self._dropped = self._state != IDLE
             self._end()
 
-    def change(self, config: RunConfig) -> bool:
+    def change(self, config: Config) -> bool:
         """Take a changed configuration while training; returns whether the network starts anew for it.
 
         The learning rate changes at once; anything else needs another training, which starts at the end of this epoch.
@@ -215,7 +239,7 @@ class Session:
 
     def _outcome(self, order: _Order) -> fitting.Result | Exception:
         try:
-            return self._fit(order)
+            return self._fit(order.config, self._hear, self._stop, self._knobs, order.kept)
         except Exception as error:  # the thread has nobody above it: the participant must read what happened
             return error
 
@@ -250,18 +274,10 @@ class Session:
         if not self._dropped:
             whom(*what)
 
-    def _fit(self, order: _Order) -> fitting.Result:
-        config, knobs = order.config, self._knobs
-        data = self._prepare(config)
-        with seeded(config.seed):
-            model = models.build(config, shape(data.x_train))
-
-        def on_event(event: Event) -> None:
-            self._tell(self._on_event, event, model)
-            if isinstance(event, BatchEnd | EpochEnd):
-                self._after("batch" if isinstance(event, BatchEnd) else "epoch")
-
-        return fitting.fit(model, config, data, on_event, self._stop, knobs, self._keep, order.kept)
+    def _hear(self, event: Event, model: Any) -> None:
+        self._tell(self._on_event, event, model)
+        if isinstance(event, BatchEnd | EpochEnd):
+            self._after("batch" if isinstance(event, BatchEnd) else "epoch")
 
     def _after(self, done: str) -> None:
         """Between two slices: end for the next training, hold for a step or a pause, or go on."""

@@ -41,8 +41,9 @@ def _startup() -> None:
 
     def endless_train(hits: Any, settings: Any, *args: Any, **options: Any) -> Any:
         if of_a_panel():
-            hits = tracking.simulate(max(1, round(hits.events * times)), multiplicity=10, seed=1)
-            settings = dataclasses.replace(settings, epochs=forever)
+            events = settings.events or hits.events
+            hits = tracking.simulate(max(1, round(events * times)), multiplicity=10, seed=1)
+            settings = dataclasses.replace(settings, events=None, epochs=forever)
         return train(hits, settings, *args, **options)
 
     fitting.fit, lstm2017.train = endless_fit, endless_train

@@ -47,7 +47,8 @@ def table(panel):
     """The rows of the table of runs, the head first, a list of texts each."""
     (shown,) = [each.value for each in find(panel, widgets.HTML) if each.value.startswith("<table>")] or [""]
     rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall("<tr>(.*?)</tr>", shown)]
-    return [[html.unescape(cell).replace("\u00a0", " ").replace("\u200b", "") for cell in row] for row in rows]
+    breaks = str.maketrans({"\u00a0": " ", "\u200b": None, "\u00ad": None})
+    return [[html.unescape(cell).translate(breaks) for cell in row] for row in rows]
 
 
 def column(panel, head):

@@ -100,7 +100,7 @@ def shown_nodes(controls, config):
         assert len(shown) == config.layers
         return tuple(shown)
     assert all(each.layout.display == "none" for each in own)
-    return (controls.nodes.value,) * config.layers
+    return (controls.fields["nodes"].value,) * config.layers
 
 
 @pytest.mark.parametrize("name", PANELS)
@@ -143,13 +143,17 @@ def test_what_is_set_may_lie_beyond_a_slider():
     config = replace(START, learning_rate=5.0, nodes=1024, batch_size=100, dropout=0.97, patience=600, train_size=1200)
     controls.set(config)
     assert controls.config() == config
-    assert (controls.nodes.max, controls.learning_rate.max) == (1024, 1)
+    assert (controls.fields["nodes"].max, controls.fields["learning_rate"].max) == (1024, 1)
     controls.set(replace(config, learning_rate=3e-9, train_size=7000))
     assert controls.config() == replace(config, learning_rate=3e-9, train_size=7000)
-    assert controls.train_size.label == "7,000 (here 1,200)"
+    assert controls.fields["train_size"].label == "7,000 (here 1,200)"
     controls.set(START)
-    assert (controls.nodes.max, controls.learning_rate.min, controls.learning_rate.max) == (256, -5, 0)
-    assert 100 not in [value for _, value in controls.batch_size.options]
+    assert (
+        controls.fields["nodes"].max,
+        controls.fields["learning_rate"].min,
+        controls.fields["learning_rate"].max,
+    ) == (256, -5, 0)
+    assert 100 not in [value for _, value in controls.fields["batch_size"].options]
 
 
 def test_what_has_moved_is_said_from_what_to_what():
@@ -168,7 +172,7 @@ def test_what_has_moved_is_said_from_what_to_what():
         "nodes of layer 2: 8",
     }
     assert controls.set(controls.config()) == []
-    controls.layers.value = 3
+    controls.fields["layers"].value = 3
     assert set(controls.set(replace(controls.config(), widths=(3, 8, 5)))) == {"nodes of layer 3 8 → 5"}
     for name in "ac":
         labelled(controls.widget, name).value = False
@@ -216,18 +220,18 @@ def test_unticking_own_widths_gives_equal_ones():
     assert controls.config().layer_nodes == (300, 8, 4)
     labelled(controls.widget, "each layer its own").value = False
     assert controls.config().layer_nodes == (8, 8, 8)
-    controls.layers.value = 5
+    controls.fields["layers"].value = 5
     assert controls.config().layer_nodes == (8,) * 5
 
 
 def test_moving_layers_keeps_own_widths():
     controls = made("own widths")
-    assert controls.nodes.disabled
-    controls.layers.value = 2
+    assert controls.fields["nodes"].disabled
+    controls.fields["layers"].value = 2
     assert controls.config().widths == (300, 8)
-    controls.layers.value = 4
+    controls.fields["layers"].value = 4
     assert controls.config().widths == (300, 8, 4, 8)
-    controls.layers.value = 0
+    controls.fields["layers"].value = 0
     assert controls.config().widths == ()
 
 
@@ -252,7 +256,7 @@ def test_every_preset_that_is_offered_is_reached_exactly(name):
 def test_a_preset_that_was_cut_is_forgotten_with_the_next_movement():
     controls = made("capped")
     labelled(controls.widget, "preset").value = "learning by heart: few jets"
-    controls.nodes.value = 9
+    controls.fields["nodes"].value = 9
     assert "in this preset" not in texts(controls.widget)
 
 
@@ -313,12 +317,10 @@ def test_an_instructor_hides_locks_and_caps():
     )
     assert not controls.chooses("dropout")
     assert not controls.chooses("inputs")
-    assert controls.seed.disabled
-    assert controls.epochs.max == 2
-    assert [value for _, value in controls.train_size.options] == [100]
+    assert controls.fields["seed"].disabled
+    assert controls.fields["epochs"].max == 2
+    assert [value for _, value in controls.fields["train_size"].options] == [100]
     assert (controls.config().epochs, controls.config().train_size) == (2, 100)
     for option, name in ({"hide": ("nodse",)}, "hide names nodse"), ({"most": {"nodes": 3}}, "most names nodes"):
         with pytest.raises(ConfigError, match=name):
             Controls(START, N_TRAIN, **option)
-    with pytest.raises(AttributeError, match="no control 'dropout'; there are layers, nodes"):
-        _ = controls.dropout

@@ -55,8 +55,9 @@ def closure(fig):
 
 
 def widths(fig):
-    """The width after each epoch."""
-    return fig.axes[1].lines[0].get_ydata()
+    """The width after each epoch of the network in training."""
+    (line,) = [line for line in fig.axes[1].lines if line.get_label() == "validation"]
+    return line.get_ydata()
 
 
 def test_training_draws_closure_and_keeps_the_run(lab):
@@ -65,9 +66,10 @@ def test_training_draws_closure_and_keeps_the_run(lab):
     (run,) = lab.runs
     assert len(run.result.history["val_width"]) == 3
     assert run.result.config.loss == "mae"
-    assert 0.03 < run.scores.resolution.value < 0.15
-    assert column(lab, "validation: largest |closure − 1|") == [str(run.scores.worst)]
-    assert column(lab, "validation: resolution") == [str(run.scores.resolution)]
+    assert 0.03 < run.metrics["resolution"].value < 0.15
+    assert run.metrics == {"worst": run.score.worst, "resolution": run.score.resolution}
+    assert column(lab, "validation: largest |closure − 1|") == [str(run.score.worst)]
+    assert column(lab, "validation: resolution") == [str(run.score.resolution)]
     assert column(lab, "test: resolution (looked at)") == [""]
     assert picture(lab) != empty
     assert picture(lab).startswith(b"\x89PNG")
@@ -80,9 +82,9 @@ def test_test_jets_are_looked_at_once_on_purpose_and_marked(lab, parts):
     (run,) = lab.runs
     x, sample = parts[2]
     found = metrics.jes.judge(sample, jes.corrected(sample, run.result.predict(x)))
-    assert (run.test_scores.resolution, run.test_scores.worst) == (found.resolution, found.worst)
+    assert run.test_metrics == {"worst": found.worst, "resolution": found.resolution}
     assert column(lab, "test: resolution (looked at)") == [f"{found.resolution} (look 1 of 1)"]
-    assert column(lab, "test: largest |closure − 1|") == [str(found.worst)]
+    assert column(lab, "test: largest |closure − 1|") == [f"{found.worst} (look 1 of 1)"]
     assert "The test jets of run 1 were looked at before" in text(lab)
 
 
@@ -123,9 +125,29 @@ def test_a_second_run_begins_with_an_empty_curve_and_reset_clears_it(lab, drawn)
     first, second = (run.result for run in lab.runs)
     assert (first.config.nodes, second.config.nodes) == (8, 4)
     assert list(widths(drawn[-1])) == second.history["val_width"]
+    (before,) = [line for line in drawn[-1].axes[1].lines if line.get_label() == "validation, previous run"]
+    assert list(before.get_ydata()) == first.history["val_width"]
     button(lab, "Reset").click()
+    assert lab.config == CONFIG
     assert len(widths(drawn[-1])) == 0
     assert picture(lab) == empty
+
+
+@pytest.mark.parametrize("name", ["loss", "loss, logarithmic", "network"])
+def test_other_pictures_can_be_chosen(lab, name):
+    control(lab, "right").value = name
+    empty = picture(lab)
+    lab.train(blocking=True)
+    assert picture(lab) != empty
+
+
+def test_the_table_says_how_runs_differ_and_what_size_they_have(lab):
+    lab.train(blocking=True)
+    control(lab, "nodes per layer").value = 4
+    assert "17 parameters" in text(lab)
+    lab.train(blocking=True)
+    assert column(lab, "differs in") == ["8 nodes", "4 nodes"]
+    assert column(lab, "parameters") == ["33", "17"]
 
 
 def test_stop_ends_it_and_a_network_gone_astray_is_still_drawn(lab, drawn, parts, monkeypatch):

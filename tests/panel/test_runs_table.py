@@ -24,7 +24,7 @@ def trained(config, n=321, best=4, reason="finished", rates=()):
 
 def run(config, n=321, best=4, reason="finished", number=1, look=0, test=None, rates=(), **metrics):
     result = trained(config, n, best, reason, rates)
-    return types.SimpleNamespace(number=number, result=result, metrics=metrics, look=look, test_metrics=test or {})
+    return runs.Run(number, result, None, metrics, look, None, test or {})
 
 
 def read(text):
@@ -91,7 +91,7 @@ def test_words_of_layers_of_different_widths():
     assert runs.differences([RunConfig(), pyramid, other]) == ["64 nodes", "nodes 64-32-16", "nodes 64-32-8"]
     assert runs.differences([pyramid, dataclasses.replace(pyramid, nodes=3)]) == ["", ""]
     (row,) = read(runs.to_csv([run(pyramid)]))
-    assert (row["label [nodes/layers]"], row["widths"]) == ("64-32-16/3", "64 32 16")
+    assert (row["label"], row["widths"]) == ("64-32-16/3", "64 32 16")
 
 
 def test_words_of_images():
@@ -129,7 +129,7 @@ def test_csv_is_read_back():
     ]
     rows = read(runs.to_csv(finished))
     assert len(rows) == 2
-    assert rows[0]["label [nodes/layers]"] == "32/2"
+    assert rows[0]["label"] == "32/2"
     assert rows[0]["inputs"].split() == list(INPUTS["dense"])
     assert float(rows[0]["learning_rate"]) == 1e-5
     assert [row["train_size [jets]"] for row in rows] == ["5000", "all"]
@@ -144,7 +144,7 @@ def test_csv_is_read_back():
 
 
 def test_csv_has_every_field_and_a_unit_where_there_is_one():
-    (header,) = csv.reader(io.StringIO(runs.to_csv([])))
+    header, _ = csv.reader(io.StringIO(runs.to_csv([run(RunConfig())])))
     names = [name.partition(" [")[0] for name in header]
     assert len(set(names)) == len(names)
     assert names[:2] == ["run", "label"]
@@ -196,7 +196,7 @@ def test_table_and_csv_show_the_start_and_the_changes_of_a_rate():
         run(RunConfig(learning_rate=1e-2), rates=[1e-2, 1e-2, 1e-3, 1e-4], **found),
         run(RunConfig(learning_rate=1e-3), number=2, rates=[1e-3] * 4, **found),
     ]
-    differs = runs.columns(finished, lambda run, text: "")["differs in"]
+    differs = runs.RunsView(finished, {"validation AUC": "auc"}, print, 6).columns()["differs in"]
     turned = "learning rate 0.001 from epoch 3, learning rate 0.0001 from epoch 4"
     assert differs == [f"learning rate 0.01, {turned}", "learning rate 0.001"]
     rows = read(runs.to_csv(finished))

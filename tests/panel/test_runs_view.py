@@ -5,26 +5,36 @@ import types
 import ipywidgets as widgets
 import pytest
 
+from jetlab import training
+from jetlab.config import RunConfig
 from jetlab.errors import ArgumentError
-from jetlab.metrics import MetricError
-from jetlab.panel.runs import RunsView
-from tests.panel.panels import button, column, control, find, text
+from jetlab.metrics import Estimate, MetricError
+from jetlab.panel.runs import Run, RunsView
+from tests.panel.panels import button, column, control, find, table, text
+
+
+def run(number):
+    model = types.SimpleNamespace(count_params=lambda: 5)
+    config = RunConfig(nodes=number, layers=1)
+    result = training.Result(model, config, {}, 1, "finished", "", seconds=1.0, jets_per_second=1.0, device="")
+    return Run(number, result, None, {"score": Estimate(0.8, 0.1)})
 
 
 class Shown:
     """A view of so many runs, what it drew last, and the numbers of the runs that it measured."""
 
     def __init__(self, n, **options):
-        self.runs = [types.SimpleNamespace(number=number, label=f"{number}/1", look=0) for number in range(1, n + 1)]
+        self.runs = [run(number) for number in range(1, n + 1)]
         self.drawn, self.measured = [], []
-        options = {"measure": lambda run: self.measured.append(run.number), "part": "test events", **options}
-        self.view = RunsView(self.runs, self.columns, self.draw, 6, **options)
+        options = {"measure": self.measure, "part": "test events", **options}
+        columns = {"validation score": "score", "test score": "score"}
+        self.view = RunsView(self.runs, columns, self.draw, 6, **options)
         self.widget = self.view.widget
         self.view.show()
 
-    def columns(self):
-        numbers = [str(run.number) for run in self.runs]
-        return {"run": numbers, "test": [self.view.marked(run, "0.9 ± 0.1") for run in self.runs]}
+    def measure(self, run):
+        self.measured.append(run.number)
+        run.test_metrics = {"score": Estimate(0.9, 0.1)}
 
     def draw(self, runs):
         self.drawn = [run.number for run in runs]
@@ -74,7 +84,7 @@ def test_each_run_is_measured_once_and_its_look_is_marked():
         shown.view.look()
         control(shown, f"{number}: {number}/1").value = False
     assert (shown.measured, shown.view.looks) == ([2, 3], 2)
-    assert column(shown, "test") == ["", "0.9 ± 0.1 (look 1 of 2)", "0.9 ± 0.1 (look 2 of 2)"]
+    assert column(shown, "test score") == ["", "0.90 ± 0.10 (look 1 of 2)", "0.90 ± 0.10 (look 2 of 2)"]
     assert "The test events of 2 runs were looked at." in text(shown)
 
 
@@ -91,5 +101,6 @@ def test_a_measurement_that_fails_is_no_look():
 def test_without_a_test_part_there_is_no_button():
     shown = Shown(1, measure=None)
     assert find(shown, widgets.Button, "Look") == []
+    assert "test score" not in table(shown)[0]
     with pytest.raises(ArgumentError, match="no test events to look at"):
         shown.view.look()

@@ -12,6 +12,7 @@ from jetlab.config import RunConfig
 from jetlab.errors import JetlabError
 from jetlab.panel.steering import Steering
 from jetlab.training import checkpoint, worker
+from jetlab.training.session import networks
 
 LONG = RunConfig(inputs=("a",), layers=1, nodes=4, batch_size=64, epochs=1000, patience=0)
 PART = (np.linspace(-1, 1, 128)[:, None], np.arange(128) % 2, None)
@@ -25,7 +26,8 @@ class Panel:
         self.gate, self.held = threading.Event(), threading.Event()
         self.gate.set()
         self.results = []
-        self.steering = Steering(self, lambda: self.config, self.prepare, keep)
+        path = checkpoint.folder() / keep if keep else None
+        self.steering = Steering(self, lambda: self.config, networks(self.prepare, path), path)
 
     def prepare(self, config):
         if self.fault:
@@ -111,7 +113,8 @@ def test_a_new_network_is_announced_and_nothing_stale_is_said_of_it_later(panel)
     panel.gate.clear()
     panel.steering.train()
     assert panel.held.wait(60)
-    panel.steering.change(replace(LONG, nodes=5, epochs=1))
+    panel.config = replace(LONG, nodes=5, epochs=1)
+    panel.steering.change()
     assert "A new network, 5/1, starts at the end of this epoch." in panel.said
     panel.gate.set()
     wait_until(lambda: len(panel.results) == 2)
@@ -190,3 +193,10 @@ def test_forget_it_removes_it(cut_off):
     panel.offer[2].click()
     assert panel.offer == ()
     assert checkpoint.cut_off(cut_off) == []
+
+
+def test_a_training_of_another_machine_may_still_run_there(cut_off):
+    (file,) = cut_off.parent.iterdir()
+    file.rename(file.with_name("M2.00000000-00000000-1-1-1.npz"))
+    sentence, *_ = Panel(keep="M2").offer
+    assert "got to epoch 2 of 4. If it still runs there, leave it alone." in sentence.value

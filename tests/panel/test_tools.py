@@ -43,7 +43,7 @@ def test_what_is_shared_is_applied_exactly_and_what_moved_is_said(lab):
     changed = replace(CONFIG, nodes=1024, learning_rate=5.0, layers=2, widths=(700, 3), train_size=800, dropout=0.123)
     assert "nodes per layer 8 → 1024" in apply(lab, share.to_text(changed))
     assert lab.config == changed
-    assert "The controls stand at this configuration already" in press(lab, "Apply")
+    assert "The controls show this configuration already" in press(lab, "Apply")
     assert "each layer its own on → off" in apply(lab, CONFIG.to_json(), "JSON")
     assert lab.config == CONFIG
 
@@ -121,24 +121,38 @@ def test_a_model_that_cannot_be_written_is_explained(lab, tmp_path):
     np.testing.assert_allclose(training.predict(model, x), lab.runs[0].result.predict(x), atol=1e-6)
 
 
-def tools(error):
-    """Tools whose run has a model that cannot be saved for that reason."""
-
-    def save(path):
-        raise error
-
-    run = types.SimpleNamespace(result=types.SimpleNamespace(model=types.SimpleNamespace(save=save)))
-    made = share.Tools(lambda: CONFIG, lambda: (2,), lambda config: [], [run])
+def saved(model, path="model.keras"):
+    """What is said of saving a run's model."""
+    run = types.SimpleNamespace(result=types.SimpleNamespace(model=model))
+    made = share.Tools(lambda: CONFIG, lambda config: (2,), lambda config: [], lambda: [run])
+    labelled(made.widget, "file").value = str(path)
     labelled(made.widget, "Save").click()
     return texts(made.widget)
 
 
+def tools(error):
+    """What is said of a model that cannot be saved for that reason."""
+
+    def save(path):
+        raise error
+
+    return saved(types.SimpleNamespace(save=save))
+
+
+@pytest.mark.filterwarnings("ignore:.*__array__.*:DeprecationWarning")
+def test_a_file_that_holds_another_model_is_noticed(tmp_path):
+    model, other = (keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)]) for _ in range(2))
+    other.set_weights([each + 1 for each in model.get_weights()])
+    model.save = other.save
+    assert "does not give back the model" in saved(model, tmp_path / "model.keras")
+
+
 def test_full_memory_is_said_to_be_full_memory():
-    assert "The memory is full: shut down kernels" in tools(MemoryError())
+    assert "The memory is full: close other notebooks, and shut down kernels" in tools(MemoryError())
 
 
 def test_a_fault_is_shown_with_its_traceback_folded():
     said = tools(KeyError("<layer>"))
-    assert "a fault of jetlab, KeyError: &#x27;&lt;layer&gt;&#x27;" in said
+    assert "a bug in jetlab, KeyError: &#x27;&lt;layer&gt;&#x27;" in said
     assert "<details><summary>details</summary><pre>Traceback" in said
     assert "in save" in said

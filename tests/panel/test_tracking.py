@@ -1,66 +1,79 @@
 import threading
 
+import ipywidgets as widgets
 import numpy as np
 import pytest
 
 from jetlab import plots, tracking
 from jetlab.panel import TrackingPanel
-from jetlab.panel import tracking as tracking_panel
+from jetlab.tracking import lstm2017
 from jetlab.training import worker
-from tests.panel.panels import MOST, button, column, control, picture, text, wait_until
+from tests.panel.panels import Gate, button, column, control, end, find, picture, text, wait_until
 
 EVENTS = tracking.simulate(50, seed=51)
 VALIDATION, TEST = EVENTS.first(10, skip=30), EVENTS.first(10, skip=40)
 
 
 @pytest.fixture
-def panel() -> TrackingPanel:
+def panel():
     panel = TrackingPanel(EVENTS.first(30), VALIDATION, TEST)
     for slider, value in {"phi bins": 25, "hidden size": 5, "epochs": 2}.items():
         control(panel, slider).value = value
-    return panel
+    yield panel
+    end(panel)
+
+
+@pytest.fixture
+def gate(panel):
+    holds = Gate(panel)
+    yield holds
+    panel.stop()
+    holds.open()
 
 
 def score(run, events):
-    return tracking.evaluate(events, run.network.assign(events)).efficiency
+    network = lstm2017.Network(run.result.model, run.result.config, run.result.history)
+    return tracking.evaluate(events, network.assign(events)).efficiency
 
 
-def test_training_redraws_the_event_and_keeps_the_run(panel: TrackingPanel) -> None:
+def test_training_redraws_the_event_and_keeps_the_run(panel):
     before = picture(panel)
     panel.train(blocking=True)
     assert picture(panel) != before
     assert picture(panel).startswith(b"\x89PNG")
     (run,) = panel.runs
-    settings = run.network.settings
-    assert (run.events, settings.bins, settings.hidden, settings.epochs) == (30, 25, 5, 2)
-    assert column(panel, "training events") == ["30"]
-    assert "Trained for 2 epochs." in text(panel)
+    assert run.result.config == lstm2017.Settings(bins=25, hidden=5, epochs=2, events=30) == panel.config
+    assert column(panel, "network") == ["30 events, 25 bins, hidden 5"]
+    assert "All 2 epochs are done." in text(panel)
+    assert "events/s" in text(panel)
     assert not button(panel, "Train").disabled
     assert button(panel, "Stop").disabled
 
 
-def test_scores_are_those_of_the_validation_events(panel: TrackingPanel) -> None:
+def test_scores_are_those_of_the_validation_events(panel):
     panel.train(blocking=True)
     (run,) = panel.runs
-    assert len(run.scores) == 2
-    assert run.scores[-1] == run.score == score(run, VALIDATION)
-    assert column(panel, "validation score") == [str(run.score)]
+    found, history = score(run, VALIDATION), run.result.history
+    assert [len(history[name]) for name in ("loss", "val_loss", "val_score")] == [2, 2, 2]
+    assert (history["val_score"][-1], history["val_score_error"][-1]) == found
+    assert run.metrics == {"score": found}
+    assert column(panel, "validation score") == [str(found)]
     assert (run.look, run.test_score, column(panel, "test score (looked at)")) == (0, None, [""])
 
 
-def test_test_events_are_looked_at_once_on_purpose_and_marked(panel: TrackingPanel) -> None:
+def test_test_events_are_looked_at_once_on_purpose_and_marked(panel):
     panel.train(blocking=True)
     panel.train(blocking=True)
     button(panel, "Look at the test events of run 2").click()
     first, second = panel.runs
-    assert second.test_score == score(second, TEST)
-    assert column(panel, "test score (looked at)") == ["", f"{second.test_score} (look 1 of 1)"]
+    assert second.test_metrics == {"score": score(second, TEST)}
+    assert column(panel, "test score (looked at)") == ["", f"{second.test_metrics['score']} (look 1 of 1)"]
     panel.look()
     assert "The test events of run 2 were looked at before" in text(panel)
     assert (first.look, second.look) == (0, 1)
 
 
-def test_ticked_runs_are_drawn_beside(panel: TrackingPanel) -> None:
+def test_ticked_runs_are_drawn_beside(panel):
     panel.train(blocking=True)
     alone = picture(panel)
     control(panel, "1: 30 events, 25 bins, hidden 5").value = True
@@ -71,7 +84,22 @@ def test_ticked_runs_are_drawn_beside(panel: TrackingPanel) -> None:
     assert column(panel, "run") == ["2"]
 
 
-def test_only_one_training_at_a_time(panel: TrackingPanel) -> None:
+def test_the_table_says_how_runs_differ(panel):
+    panel.train(blocking=True)
+    control(panel, "hidden size").value, control(panel, "turn each picture to its seed").value = 2, True
+    panel.train(blocking=True)
+    assert column(panel, "differs in") == ["hidden 5, not turned", "hidden 2, turned to the seed"]
+
+
+@pytest.mark.parametrize("name", ["loss", "loss, logarithmic"])
+def test_other_pictures_can_be_chosen(panel, name):
+    control(panel, "left").value = name
+    empty = picture(panel)
+    panel.train(blocking=True)
+    assert picture(panel) != empty
+
+
+def test_only_one_training_at_a_time(panel):
     wait = threading.Event()
     busy = worker.start(wait.wait, "Another job")
     panel.train()
@@ -81,57 +109,62 @@ def test_only_one_training_at_a_time(panel: TrackingPanel) -> None:
     assert panel.runs == []
 
 
-def test_stop_ends_it(panel: TrackingPanel, monkeypatch: pytest.MonkeyPatch) -> None:
-    train = tracking_panel.train
-
-    def stopped_after_an_epoch(hits, settings, on_epoch, stop):
-        def first_epoch(network, epoch):
-            on_epoch(network, epoch)
-            panel.stop()
-
-        return train(hits, settings, first_epoch, stop)
-
-    monkeypatch.setattr(tracking_panel, "train", stopped_after_an_epoch)
+def test_stop_ends_it_with_the_weights_of_its_last_batch(panel, gate):
     control(panel, "epochs").value = 40
-    panel.train(blocking=True)
-    (run,) = panel.runs
-    assert len(run.scores) == 1
-    # It learnt from one more batch.
-    assert run.score == score(run, VALIDATION)
-    assert "Stopped" in text(panel)
-
-
-def test_a_training_that_is_refused_does_not_cancel_a_stop(
-    panel: TrackingPanel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, gate, train = threading.Event(), threading.Event(), tracking_panel.train
-
-    def held(*args):
-        begun.set()
-        gate.wait()
-        return train(*args)
-
-    monkeypatch.setattr(tracking_panel, "train", held)
     panel.train()
-    assert begun.wait(MOST)
+    gate.wait()
     panel.stop()
+    gate.let()
+    wait_until(lambda: button(panel, "Stop").disabled)
+    (run,) = panel.runs
+    assert (run.result.reason, len(run.result.history["val_score"])) == ("stopped", 1)
+    assert "Stopped in batch 1 of epoch 2." in text(panel)
+    assert run.metrics == {"score": score(run, VALIDATION)}
+
+
+def test_pause_steps_and_a_rate_turned_meanwhile(panel, gate):
+    control(panel, "epochs").value = 40
+    panel.step("batch")
+    wait_until(lambda: find(panel, widgets.Button, "Resume"))
+    assert "Epoch 1, batch 1 of" in text(panel)
+    control(panel, "learning rate").value = 1e-2
+    panel.step("epoch")
+    gate.wait()
+    gate.let()
+    wait_until(lambda: find(panel, widgets.Button, "Resume"))
+    assert "learning rate 1.0e-02" in text(panel)
+    assert "validation score" in text(panel)
+    panel.stop()
+    wait_until(lambda: button(panel, "Stop").disabled)
+    assert [run.result.best_epoch for run in panel.runs] == [1]
+    assert column(panel, "differs in") == ["learning rate 0.01 from epoch 1"]
+
+
+def test_another_slider_starts_a_new_network(panel, gate):
+    control(panel, "epochs").value = 40
     panel.train()
-    assert "is still running in this notebook" in text(panel)
-    gate.set()
-    wait_until(lambda: not button(panel, "Train").disabled)
-    assert "Stopped." in text(panel)
-    assert panel.runs == []  # stopped in its first batch
+    gate.wait()
+    control(panel, "hidden size").value = 2
+    assert "A new network, 30 events, 25 bins, hidden 2, starts at the end of this epoch" in text(panel)
+    gate.let()
+    gate.wait()
+    assert column(panel, "network") == ["30 events, 25 bins, hidden 5"]
+
+
+def test_reset_forgets_the_curves_and_puts_the_sliders_back(panel):
+    start = TrackingPanel(EVENTS.first(30), VALIDATION, TEST)
     panel.train(blocking=True)
+    button(panel, "Reset").click()
+    assert panel.config == start.config
+    assert picture(panel) == picture(start)
     assert len(panel.runs) == 1
 
 
-def test_a_failure_is_told(panel: TrackingPanel, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*args):
-        raise MemoryError("no room for <pictures>")
-
-    monkeypatch.setattr(tracking_panel, "train", fail)
+def test_events_without_a_track_are_refused_in_words():
+    empty = EVENTS[EVENTS.layer > 0]
+    panel = TrackingPanel(empty, VALIDATION, TEST)
     panel.train(blocking=True)
-    assert "no room for <pictures>" in text(panel)
+    assert "There is no track with a hit in layer 0 to learn from" in text(panel)
     assert not button(panel, "Train").disabled
 
 

@@ -78,6 +78,11 @@ def test_training_fills_curves_table_and_runs(lab):
     assert button(lab, "Stop").disabled
 
 
+def test_a_cell_shows_the_panel(lab):
+    shown = lab._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
+    assert shown["model_id"] == lab.widget.model_id
+
+
 def test_figures_are_those_of_the_validation_jets(lab):
     lab.train(blocking=True)
     (run,) = lab.runs
@@ -179,7 +184,7 @@ def test_all_yardsticks_and_ticked_runs_are_told_apart(lab):
     known = live_views.Known(CONFIG, (2,), y, weight, score=x[:, 0])
     known.yardsticks = live_views.yardsticks({f"cut {n}": x[:, n % 2] for n in range(6)}, y, weight)
     lab.train(blocking=True)
-    known.overlaid = live_views.overlaid([replace(lab.runs[0], number=n) for n in range(1, 7)], y, weight)
+    known.beside = [replace(lab.runs[0], number=n) for n in range(1, 7)]
     ax = plots.figure().axes[0]
     live_views.roc(ax, known)
     looks = {(line.get_color(), line.get_linestyle()) for line in ax.lines}
@@ -334,7 +339,7 @@ def test_fewer_inputs_are_fewer_columns(lab):
     assert len(lab.runs) == 1
 
 
-@pytest.mark.parametrize("name", live_views.VIEWS)
+@pytest.mark.parametrize("name", live_views.TAGGER)
 def test_every_view_changes_with_the_training(lab, name):
     control(lab, "left").value = name
     empty = picture(lab)

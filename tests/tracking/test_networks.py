@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jetlab import tracking
+from jetlab import tracking, training
 from jetlab.angles import wrap
 from jetlab.backend import load_keras
 from jetlab.tracking import steps
@@ -86,20 +86,54 @@ def test_the_model_is_the_one_of_2017() -> None:
 def test_training_is_repeatable_and_learns() -> None:
     hits = tracking.simulate(60, seed=34)
     settings = Settings(bins=30, hidden=16, epochs=3, rotated=True)
-    seen = []
-    one = train(hits, settings, lambda network, epoch: seen.append((epoch, len(network.history["loss"]))))
-    two = train(hits, settings)
-    assert seen == [(1, 1), (2, 2), (3, 3)]
+    one, two = train(hits, settings), train(hits, settings)
     assert one.history == two.history
     assert one.history["loss"][-1] < one.history["loss"][0] < np.log(30) * 1.1
     np.testing.assert_array_equal(one.assign(hits), two.assign(hits))
+
+
+def test_training_reports_what_it_does_and_scores_the_validation_events() -> None:
+    hits, validation = tracking.simulate(30, seed=36), tracking.simulate(10, seed=37)
+    settings, events = Settings(bins=20, hidden=4, epochs=2, events=20, learning_rate=0.01), []
+    network = train(hits, settings, events.append, validation=validation)
+    begin, *_, end = events
+    epochs = [event for event in events if isinstance(event, training.EpochEnd)]
+    batches = [event.batch for event in events if isinstance(event, training.BatchEnd)]
+    assert batches == 2 * list(range(1, begin.batches + 1))
+    assert (end.reason, end.message, end.best_epoch) == ("finished", "All 2 epochs are done.", 2)
+    assert [event.loss for event in epochs] == network.history["loss"]
+    assert [event.val_loss for event in epochs] == network.history["val_loss"]
+    found = tracking.evaluate(validation, network.assign(validation)).efficiency
+    assert (epochs[-1].metrics["val_score"], epochs[-1].metrics["val_score_error"]) == found
+    seeds = seeds_of(validation)
+    bins, weights = targets(validation, seeds, settings)
+    loss, _ = network.model.evaluate(pictures(validation, seeds, settings), bins, 4096, 0, weights)
+    assert epochs[-1].val_loss == pytest.approx(loss, rel=1e-4)
+    alone = train(hits.first(20), replace(settings, events=None))
+    assert alone.history["loss"] == network.history["loss"], "of the first 20 events"
+
+
+def test_the_learning_rate_is_turned_while_it_trains() -> None:
+    hits, settings, knobs = tracking.simulate(20, seed=35), Settings(bins=20, hidden=4, epochs=2), training.Knobs()
+
+    def turn(event: training.Event) -> None:
+        if isinstance(event, training.EpochEnd):
+            knobs.learning_rate = 0.03
+
+    network = train(hits, settings, turn, knobs=knobs)
+    assert float(network.model.optimizer.learning_rate) == pytest.approx(0.03)
+    constant = train(hits, settings)
+    assert network.history["loss"][0] == constant.history["loss"][0]
+    assert network.history["loss"][1] != constant.history["loss"][1]
 
 
 def test_training_stops_when_asked() -> None:
     stop = threading.Event()
     stop.set()
     hits = tracking.simulate(20, seed=35)
-    assert train(hits, Settings(bins=20, hidden=4), stop=stop).history["loss"] == []
+    events: list[training.Event] = []
+    assert train(hits, Settings(bins=20, hidden=4), events.append, stop).history["loss"] == []
+    assert (events[-1].message, events[-1].best_epoch) == ("Stopped in batch 1 of epoch 1.", 0)
     assert len(train_residual(hits, ResidualSettings(hidden=4, head=4, epochs=5), stop=stop).history) == 1
 
 
@@ -113,7 +147,8 @@ def test_events_without_seeds_get_no_tracks() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"bins": 1}, {"hidden": 0}, {"epochs": 2.5}, {"batch_size": -1}, {"seed": True}, {"bins": "100"}]
+    "change",
+    [{"bins": 1}, {"hidden": 0}, {"epochs": 2.5}, {"batch_size": -1}, {"seed": True}, {"bins": "100"}, {"events": 0}],
 )
 def test_impossible_settings_are_refused(change: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(change))} is .*; allowed is a whole number"):

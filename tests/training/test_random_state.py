@@ -39,7 +39,7 @@ def drawn():
 
 def in_a_session():
     ended = []
-    steered = session.Session(lambda config: DATA, lambda event, model: None, ended.append)
+    steered = session.Session(session.networks(lambda config: DATA), lambda event, model: None, ended.append)
     steered.train(CONFIG, blocking=True)
     return curve(ended[0])
 

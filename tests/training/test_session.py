@@ -10,7 +10,7 @@ import pytest
 from jetlab import training
 from jetlab.config import RunConfig
 from jetlab.training import worker
-from jetlab.training.session import IDLE, PAUSED, RUNNING, Session
+from jetlab.training.session import IDLE, PAUSED, RUNNING, Session, networks
 
 LONG = RunConfig(inputs=("a", "b"), layers=1, nodes=4, batch_size=32, epochs=1000, patience=0)
 
@@ -52,10 +52,7 @@ def steered(seen):
         return training.Data(*part, *part)
 
     steered = Session(
-        prepare,
-        lambda event, model: seen.events.append(event),
-        seen.ends.append,
-        seen.states.append,
+        networks(prepare), lambda event, model: seen.events.append(event), seen.ends.append, seen.states.append
     )
     yield steered
     steered.stop()
@@ -271,7 +268,8 @@ def test_what_cannot_be_shown_is_reported_as_the_failure_it_is(steered, seen):
         if not isinstance(end, Exception):
             raise RuntimeError("no room on the page")
 
-    shown = Session(lambda config: training.Data(*[np.ones((4, 1)), np.arange(4) % 2, None] * 2), print, show)
+    data = training.Data(*[np.ones((4, 1)), np.arange(4) % 2, None] * 2)
+    shown = Session(networks(lambda config: data), print, show)
     shown.train(replace(LONG, inputs=("a",), epochs=1), blocking=True)
     assert shown.state == IDLE
     assert [type(end).__name__ for end in seen.ends] == ["Result", "RuntimeError"]

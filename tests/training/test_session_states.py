@@ -8,22 +8,17 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from jetlab import models, training
-from jetlab.backend import load_keras
+from jetlab import training
 from jetlab.config import RunConfig
-from jetlab.training import fitting
 from jetlab.training.session import IDLE, PAUSED, RUNNING, Session
 
 EPOCHS, BATCHES = 2, 2
 CONFIGS = [RunConfig(inputs=("a",), layers=1, nodes=nodes, epochs=EPOCHS) for nodes in (2, 3)]
 CONFIGS += [replace(CONFIGS[0], learning_rate=0.5)]
-load_keras()  # not while a session waits for it
-DATA = training.Data(*[np.ones((4, 1)), np.arange(4) % 2, None] * 2)
 PATIENCE = 60
 
 
@@ -44,7 +39,10 @@ class Engine:
             self.permits, self.waiting = self.permits + batches, False
             self.lock.notify_all()
 
-    def fit(self, model, config, data, on_event, stop, knobs, keep, kept):
+    def fit(self, config, on_model_event, stop, knobs, kept):
+        def on_event(event):
+            on_model_event(event, None)
+
         self.config, self.done, self.at = config, 0, ""
         on_event(training.TrainBegin(EPOCHS, BATCHES))
         for epoch in range(1, EPOCHS + 1):
@@ -203,9 +201,7 @@ class SessionMachine(RuleBasedStateMachine):
         super().__init__()
         self.engine, self.models = Engine(), [Model()]
         self.states, self.ends = [IDLE], []
-        self.kept = fitting.fit, models.build
-        fitting.fit, models.build = self.engine.fit, lambda config, row: None
-        self.session = Session(lambda config: DATA, lambda event, model: None, self.ended, self.states.append)
+        self.session = Session(self.engine.fit, lambda event, model: None, self.ended, self.states.append)
 
     def ended(self, end):
         self.ends.append((str(end), CONFIGS[0]) if isinstance(end, Exception) else end)
@@ -310,7 +306,6 @@ class SessionMachine(RuleBasedStateMachine):
         while self.states[-1] != IDLE or self.session.state != IDLE:
             assert time.monotonic() < end, f"it does not end: {self.seen()}"
             time.sleep(0.0005)
-        fitting.fit, models.build = self.kept
 
 
 SessionMachine.TestCase.settings = settings(
