@@ -104,7 +104,7 @@ def test_nobody_looks_at_the_test_jets_unasked():
     control(lab, "1: 4/1").value = True
     assert len(lab.runs) == 2
     lab.look()
-    assert "Scores are not finite for 300 of 300 jets" in text(lab)
+    assert "not finite for 300 of 300 jets" in text(lab)
     assert column(lab, "test AUC (looked at)") == ["", ""]
 
 
