@@ -10,23 +10,24 @@ from numpy.typing import NDArray
 from jetlab.io import schema
 from jetlab.io.sample import JetSample, group
 from jetlab.simulation.chunk import Task, load_chunk, stack
-from jetlab.simulation.correction import Correction, offset_factor
-from jetlab.simulation.generator import Array
+from jetlab.simulation.correction import Correction
+from jetlab.simulation.generator import Array, Process
 
 ANALYSIS_PT = (200.0, 500.0)  # GeV, corrected
 
 
-def derive_correction(tasks: list[Task], parts: Path) -> Correction:
+def derive_correction(tasks: list[Task], parts: Path, gen_pt_edges: tuple[float, ...]) -> Correction:
     """The correction from the QCD jets: W jets are what it is applied to."""
-    qcd = [task.file(parts) for task in tasks if task.kind == "qcd"]
-    return Correction.derive(**stack([load_chunk(file, only=("calibration",)).calibration for file in qcd]))
+    qcd = [task.file(parts) for task in tasks if not task.process.wants_w]
+    calibration = stack([load_chunk(file, only=("calibration",)).calibration for file in qcd])
+    return Correction.derive(**calibration, gen_pt_edges=gen_pt_edges)
 
 
-def count_jets(tasks: list[Task], parts: Path, correction: Correction) -> Counter[str]:
-    """Selected jets of each kind."""
-    found: Counter[str] = Counter()
+def count_jets(tasks: list[Task], parts: Path, correction: Correction) -> Counter[Process]:
+    """Selected jets of each process."""
+    found: Counter[Process] = Counter()
     for task in tasks:
-        found[task.kind] += len(_selected(load_chunk(task.file(parts), only=("jets",)).jets, correction))
+        found[task.process] += len(_selected(load_chunk(task.file(parts), only=("jets",)).jets, correction))
     return found
 
 
@@ -38,9 +39,7 @@ def _selected(jets: dict[str, Array], correction: Correction) -> NDArray[np.int6
 
 def _jes(jets: dict[str, Array], correction: Correction) -> NDArray[np.float64]:
     """The whole correction: L1 times L2L3."""
-    l1 = offset_factor(jets["pt"], jets["area"], jets["rho"])
-    jes: NDArray[np.float64] = l1 * correction.factor(jets["pt"] * l1, jets["eta"])
-    return jes
+    return correction.jes(jets["pt"], jets["eta"], jets["area"], jets["rho"])
 
 
 def merge(tasks: list[Task], parts: Path, correction: Correction, per_class: tuple[int, int], seed: int) -> JetSample:
@@ -50,7 +49,7 @@ def merge(tasks: list[Task], parts: Path, correction: Correction, per_class: tup
     for task in tasks:
         chunk = load_chunk(task.file(parts))
         chosen = _selected(chunk.jets, correction)
-        weight = np.full(len(chosen), weights[task.process.name])
+        weight = chunk.jets["weight"][chosen] * weights[task.process]
         tables.append(_cast(_jet_columns(chunk.jets, chosen, correction, task) | {"mcweight": weight}))
         candidates.append(_cast(_candidate_columns(chunk.candidates, chosen)))
         counts.append(np.bincount(chunk.candidates["jet"], minlength=len(chunk.jets["pt"]))[chosen])
@@ -66,15 +65,15 @@ def merge(tasks: list[Task], parts: Path, correction: Correction, per_class: tup
     return JetSample(jets, _of_events(ak.Array(stack(tracks)), jets))
 
 
-def _weights(tasks: list[Task], parts: Path) -> dict[str, float]:
-    """Cross section over generated events, pb, for each process."""
-    expected: dict[str, float] = defaultdict(float)
-    generated: Counter[str] = Counter()
+def _weights(tasks: list[Task], parts: Path) -> dict[Process, float]:
+    """Cross section over the sum of the weights of the generated events, pb, for each process."""
+    expected: dict[Process, float] = defaultdict(float)
+    generated: dict[Process, float] = defaultdict(float)
     for task in tasks:
         chunk = load_chunk(task.file(parts), only=())
-        expected[task.process.name] += chunk.cross_section * chunk.events
-        generated[task.process.name] += chunk.events
-    return {name: expected[name] / n / n for name, n in generated.items()}
+        expected[task.process] += chunk.cross_section * chunk.sum_of_weights
+        generated[task.process] += chunk.sum_of_weights
+    return {process: expected[process] / total**2 for process, total in generated.items()}
 
 
 def _candidate_columns(candidates: dict[str, Array], chosen: Array) -> dict[str, Array]:
