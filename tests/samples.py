@@ -135,3 +135,14 @@ def write_c2numpy(path: Path, rows: list[dict[str, float]], columns: dict[str, s
     form = "<" + "".join(columns.values())
     packed = [struct.pack(form, *(row[name] for name in columns)) for row in rows]
     path.write_bytes(c2numpy_header(columns, len(rows)) + b"".join(packed))
+
+
+def scored_jets() -> tuple[np.ndarray, np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Labels and weights (3000,), and the scores of a good tagger trained twice and of a worse one."""
+    rng = np.random.default_rng(1)
+    y = np.repeat([0, 1], 1500)
+    truth = rng.normal(1.2 * y)
+    good = [truth + rng.normal(0, 0.2, len(y)) for _ in range(2)]
+    worse = [truth + rng.normal(0, 1.0, len(y)) for _ in range(2)]
+    score = [1 / (1 + np.exp(-values)) for values in (*good, *worse)]
+    return y, rng.uniform(0.5, 1.5, len(y)), score[:2], score[2:]

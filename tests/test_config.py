@@ -17,13 +17,14 @@ def test_defaults_are_the_documented_run():
     assert config.inputs == ("jet_pt_ak7", "jet_msd_ak7", "jet_tau21_ak7", "jet_ncand_ak7")
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_standard_runs_and_their_inputs(model):
-    config = RunConfig.standard(model, seed=5)
-    assert (config.model, config.seed, config.inputs) == (model, 5, INPUTS[model])
-    assert RunConfig.from_json(config.to_json()) == config
-    with pytest.raises(ConfigError, match="model is 'transformer'"):
-        RunConfig.standard("transformer")
+def test_standard_runs_and_their_inputs(subtests):
+    for model in MODELS:
+        with subtests.test(model=model):
+            config = RunConfig.standard(model, seed=5)
+            assert (config.model, config.seed, config.inputs) == (model, 5, INPUTS[model])
+            assert RunConfig.from_json(config.to_json()) == config
+            with pytest.raises(ConfigError, match="model is 'transformer'"):
+                RunConfig.standard("transformer")
 
 
 def test_layers_of_their_own_width():
@@ -81,9 +82,8 @@ def test_numpy_numbers_become_plain_ones():
     assert RunConfig.from_json(config.to_json()) == config
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "allowed"),
-    [
+def test_impossible_values_name_field_value_and_range(subtests):
+    for name, value, allowed in [
         ("layers", 7, "from 0 to 6"),
         ("layers", -1, "from 0 to 6"),
         ("layers", 2.0, "from 0 to 6"),
@@ -120,12 +120,11 @@ def test_numpy_numbers_become_plain_ones():
         ("inputs", "jet_pt_ak7", "list"),
         ("inputs", ("a", "a"), "different"),
         ("inputs", (1, 2), "names"),
-    ],
-)
-def test_impossible_values_name_field_value_and_range(name, value, allowed):
-    with pytest.raises(ConfigError, match=f"^{name} is ") as caught:
-        RunConfig(**{name: value})
-    assert allowed in str(caught.value)
+    ]:
+        with subtests.test(name=name, value=value):
+            with pytest.raises(ConfigError, match=f"^{name} is ") as caught:
+                RunConfig(**{name: value})
+            assert allowed in str(caught.value)
 
 
 @pytest.mark.parametrize(("low", "high"), [({"layers": 0, "nodes": 1, "batch_size": 1}, {"layers": 6, "nodes": 1024})])
@@ -141,10 +140,11 @@ def test_unknown_keys_name_the_nearest():
         RunConfig.from_json('{"zzz": 3}')
 
 
-@pytest.mark.parametrize(("text", "message"), [("{", "not JSON"), ("[1]", "JSON list"), ("", "not JSON")])
-def test_text_that_is_no_configuration(text, message):
-    with pytest.raises(ConfigError, match=message):
-        RunConfig.from_json(text)
+def test_text_that_is_no_configuration(subtests):
+    for text, message in [("{", "not JSON"), ("[1]", "JSON list"), ("", "not JSON")]:
+        with subtests.test(text=text, message=message):
+            with pytest.raises(ConfigError, match=message):
+                RunConfig.from_json(text)
 
 
 def test_fast_mode_shrinks_only_when_asked(monkeypatch):

@@ -36,19 +36,21 @@ def rows(text: str) -> list[tuple[str, str]]:
     return re.findall(r"^\| (.+?) \| (.+?) \|", text, re.M)
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_lesson_is_in_one_table_of_contents(path: Path) -> None:
-    patterns = re.findall(r"^notebooks/\S+$", (DOCS / "index.md").read_text(), re.M)
-    assert sum(path.relative_to(LESSONS.parent).with_suffix("").match(pattern) for pattern in patterns) == 1
+def test_every_lesson_is_in_one_table_of_contents(subtests: pytest.Subtests) -> None:
+    for path in NOTEBOOKS:
+        with subtests.test(path=path.stem):
+            patterns = re.findall(r"^notebooks/\S+$", (DOCS / "index.md").read_text(), re.M)
+            assert sum(path.relative_to(LESSONS.parent).with_suffix("").match(pattern) for pattern in patterns) == 1
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_instructors_page_says_what_to_discuss_in_every_lesson(path: Path, instructors: str) -> None:
-    title = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
-    paragraph = re.search(rf"^\*\*{title}\.\*\*(.+?)\n\n", instructors, re.M | re.S)
-    assert paragraph, f"no paragraph begins with **{title}.**"
-    assert "*Stumbling:*" in paragraph[1]
-    assert "*Discuss:*" in paragraph[1]
+def test_instructors_page_says_what_to_discuss_in_every_lesson(subtests: pytest.Subtests, instructors: str) -> None:
+    for path in NOTEBOOKS:
+        with subtests.test(path=path.stem):
+            title = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0].removeprefix("# ")
+            paragraph = re.search(rf"^\*\*{title}\.\*\*(.+?)\n\n", instructors, re.M | re.S)
+            assert paragraph, f"no paragraph begins with **{title}.**"
+            assert "*Stumbling:*" in paragraph[1]
+            assert "*Discuss:*" in paragraph[1]
 
 
 def test_minutes_of_the_plans_add_up(instructors: str) -> None:

@@ -2,20 +2,17 @@
 
 In a lesson: `answer = ...`, then `check.exercise("M1.01", answer)`. What was typed may be anything: it is first brought
 to the kind that the exercise asks for, such as a number, and gets a hint where that cannot be done. Then it is looked
-for in the exercise's table, which says of the right answer that it is `RIGHT`, of wrong ones what the mistake is, and
-at the end of `...`, any other answer, how to go about it: the first row that fits is the verdict. The exercises of
-lesson "M3" are in the module `jetlab.check.m3`: tables, or generators of rows that depend on the lesson's data.
+up in the exercise's table, whose rows say of the right answer that it is `RIGHT`, of wrong ones what the mistake is,
+and at the end, for `...`, any other answer, how to go about it: the first row that fits is the verdict. The exercises
+of lesson "M3" are in the module `jetlab.check.m3`: tables, or generators of rows that depend on the lesson's data.
 """
 
 import functools
 import importlib
 import inspect
 import math
-import pkgutil
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,15 +20,17 @@ import numpy as np
 from jetlab.check import solved
 from jetlab.errors import ArgumentError
 
+#: Lessons with exercises, in the order in which they are worked through; each has a module here.
+LESSONS = ("M0", "P1", "P2", "P3", "M1", "M2", "M3", "M4", "M5", "M6", "M7")
 NOT_ANSWERED = "not answered yet"
 RIGHT = "right!"
 
 #: Answers and what is said of them: a value, several numbers in a tuple, a condition on the answer, or `...` for any.
-Table = Mapping[Any, str]
 Rows = Iterator[tuple[Any, str]]
+Table = Mapping[Any, str] | Callable[..., Rows]
 
 
-class Kind(dict[str, Table | Callable[..., Rows]]):
+class Kind(dict[str, Table]):
     """The exercises that ask for one kind of answer: name -> table, or what yields its rows from the lesson's data.
 
     `asked` says in words what they ask for, and `convert` brings an answer to it: None, or any error, for another kind.
@@ -50,7 +49,7 @@ class Near:
     relative: float = 1e-3
     absolute: float = 0.0
 
-    def fits(self, answer: float) -> bool:
+    def __call__(self, answer: float) -> bool:
         """Whether the answer is within the tolerance."""
         return bool(abs(answer - self.value) <= self.relative * abs(self.value) + self.absolute)
 
@@ -69,15 +68,13 @@ def exercise(name: str, answer: Any, **data: Any) -> None:
 
 
 def progress() -> None:
-    """Print which exercises of each lesson were answered rightly on this machine, ever.
+    """Print which exercises of each lesson were ever answered rightly on this machine.
 
     Running a folded solution does not count.
     """
     done, trouble = solved.read()
-    names = exercises()
-    lessons = {name.partition(".")[0] for name in names}
-    for lesson in sorted(lessons, key=lambda lesson: (lesson != "M0", lesson[0] != "P", lesson)):
-        marks = [name in done for name in names if name.startswith(f"{lesson}.")]
+    for lesson in LESSONS:
+        marks = [name in done for name in exercises() if name.startswith(f"{lesson}.")]
         badge = "★" if all(marks) else " "
         print(f"{lesson} {badge} {''.join('●' if mark else '○' for mark in marks):10} {sum(marks)} of {len(marks)}")
     if trouble:
@@ -85,10 +82,8 @@ def progress() -> None:
 
 
 def exercises() -> list[str]:
-    """Names of the exercises of all lessons, in order."""
-    for lesson in _lessons():
-        importlib.import_module(f"jetlab.check.{lesson}")
-    return sorted(name for kind in KINDS for name in kind)
+    """Names of the exercises of all lessons, sorted."""
+    return sorted(_exercises())
 
 
 def verdict(name: str, answer: Any, **data: Any) -> str:
@@ -127,21 +122,17 @@ def computed(kind: Kind, name: str) -> Callable[[Callable[..., Rows]], Callable[
 
 
 @functools.cache
-def _lessons() -> list[str]:
-    """The modules beside this one that hold a lesson's exercises, such as "m3"."""
-    modules = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
-    return [name for name in modules if re.fullmatch("[mp][0-9]+", name)]
+def _exercises() -> dict[str, tuple[Kind, Table]]:
+    """The kind and the table of each exercise, which the lessons' modules make."""
+    for lesson in LESSONS:
+        importlib.import_module(f"jetlab.check.{lesson.lower()}")
+    return {name: (kind, table) for kind in KINDS for name, table in kind.items()}
 
 
-def _find(name: str) -> tuple[Kind, Table | Callable[..., Rows]]:
-    """The kind and the table of an exercise, from the module of its lesson."""
-    lesson = str(name).partition(".")[0].lower()
-    if lesson in _lessons():
-        importlib.import_module(f"jetlab.check.{lesson}")
-    for kind in KINDS:
-        if name in kind:
-            return kind, kind[name]
-    raise ArgumentError(f"There is no exercise {name!r}; there are {', '.join(exercises())}.")
+def _find(name: str) -> tuple[Kind, Table]:
+    if name not in _exercises():
+        raise ArgumentError(f"There is no exercise {name!r}; there are {', '.join(exercises())}.")
+    return _exercises()[name]
 
 
 def _fits(expected: Any, answer: Any) -> bool:
@@ -153,9 +144,7 @@ def _fits(expected: Any, answer: Any) -> bool:
     if isinstance(expected, tuple):
         return any(_fits(each, answer) for each in expected)
     if isinstance(expected, float | np.floating):
-        return Near(expected).fits(answer)
-    if isinstance(expected, Near):
-        return expected.fits(answer)
+        expected = Near(expected)
     return bool(expected(answer) if callable(expected) else expected == answer)
 
 
@@ -178,21 +167,15 @@ def _two_numbers(answer: Any) -> tuple[float, float] | None:
 
 
 def _names(answer: Any) -> tuple[str, ...] | None:
-    """The texts in a list; one text alone is a list of one."""
+    """The texts in a list, in small letters; one text alone is a list of one."""
     given = [answer] if isinstance(answer, str) else answer
     if not isinstance(given, tuple | list | np.ndarray) or not all(isinstance(name, str) for name in given):
         return None
-    return tuple(str(name).strip() for name in given)
-
-
-def _lower_names(answer: Any) -> tuple[str, ...] | None:
-    given = _names(answer)
-    return None if given is None else tuple(name.lower() for name in given)
+    return tuple(str(name).strip().lower() for name in given)
 
 
 NUMBER = Kind("a single number, without quotes", _number)
 TWO_NUMBERS = Kind("two numbers in brackets, such as (1, 2)", _two_numbers)
 NAMES = Kind("a list of names in quotes", _names)
-LOWER_NAMES = Kind("a list of names in quotes", _lower_names)
 LETTER = Kind("one letter in quotes", lambda answer: str(answer).strip().lower())
-KINDS = (NUMBER, TWO_NUMBERS, NAMES, LOWER_NAMES, LETTER)
+KINDS = (NUMBER, TWO_NUMBERS, NAMES, LETTER)

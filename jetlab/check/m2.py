@@ -11,14 +11,9 @@ def cut_efficiency(*, passes: np.ndarray, is_w: np.ndarray, weight: np.ndarray) 
     signal, background = (np.average(passes[is_w == c], weights=weight[is_w == c]) for c in (1, 0))
     yield signal, RIGHT
     yield background, "this is the background efficiency, the fraction of QCD that passes; take the W."
-    yield (
-        np.average(passes, weights=weight),
-        "this is the fraction of all jets; an efficiency is of one class: take the W only.",
-    )
-    yield (
-        np.average(is_w[passes] == 1, weights=weight[passes]),
-        "this is the purity, the fraction of W among what passes; efficiency is what passes among the W.",
-    )
+    overall, purity = np.average(passes, weights=weight), np.average(is_w[passes] == 1, weights=weight[passes])
+    yield overall, "this is the fraction of all jets; an efficiency is that of one class: take the W only."
+    yield purity, "this is the purity, the fraction of W among what passes; efficiency is what passes among the W."
     yield np.mean(passes[is_w == 1]), "nearly: the jets have weights, use np.average(..., weights=...)."
     yield ..., "np.average(passes[is_w == 1], weights=weight[is_w == 1])."
 
@@ -39,10 +34,8 @@ def best_epoch(*, val_loss: list[float], loss: list[float]) -> Rows:
     best = int(np.argmin(val_loss)) + 1
     yield best, RIGHT
     yield best - 1, "nearly: np.argmin counts from 0, epochs from 1."
-    yield (
-        (int(np.argmin(loss)) + 1, int(np.argmin(loss))),
-        "this is where the *training* loss is lowest; it goes on falling while the network learns by heart.",
-    )
+    lowest = int(np.argmin(loss))
+    yield (lowest + 1, lowest), "there the *training* loss is lowest; it still falls while the network learns by heart."
     yield ..., "np.argmin(history['val_loss']) + 1."
 
 

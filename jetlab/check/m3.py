@@ -11,11 +11,8 @@ def centre(*, eta: np.ndarray, pt: np.ndarray) -> Rows:
     """Mean eta of candidates, weighted by pt."""
     yield np.average(eta, weights=pt), RIGHT
     yield np.mean(eta), "every candidate counts the same here, the softest as much as the hardest: weigh them by pt."
-    weighted_by_eta = (
-        "weighted by eta: this was the mistake of 2017, each centre is pulled to the forward side. Weigh by pt."
-    )
-    yield np.average(eta, weights=np.abs(eta)), weighted_by_eta
-    yield np.sum(eta**2) / np.sum(eta), weighted_by_eta
+    by_eta = np.average(eta, weights=np.abs(eta)), np.sum(eta**2) / np.sum(eta)
+    yield by_eta, "weighted by eta, the mistake of 2017: it pulls each centre to the forward side. Weigh by pt."
     yield np.sum(pt * eta), "divide by the sum of pt, the weights."
     yield ..., "sum pt * eta over the candidates and divide by the sum of pt: np.average(eta, weights=pt)."
 
@@ -27,7 +24,7 @@ def filled(*, pictures: np.ndarray) -> Rows:
     yield share, RIGHT
     yield 1 - share, "these are the empty ones."
     yield 100 * share, "nearly: a fraction is asked for, not per cent."
-    yield ((float(pixels), pixels / len(pictures)), "this is a number of pixels; divide by how many there are.")
+    yield (float(pixels), pixels / len(pictures)), "this is a number of pixels; divide by how many there are."
     yield ..., "pictures > 0 is True for a pixel with pt; its mean is the fraction."
 
 
@@ -66,13 +63,11 @@ NUMBER["M3.05"] = {
 @computed(NUMBER, "M3.06")
 def significance(*, found: Estimate) -> Rows:
     """A difference in units of its uncertainty."""
-    yield Near(found.value / found.error, 2e-2), RIGHT
-    yield (
-        Near(-found.value / found.error, 2e-2),
-        "mind the sign: the difference is the network *without* the rotation minus the one with all steps.",
-    )
+    ratio = found.value / found.error
+    yield Near(ratio, 2e-2), RIGHT
+    yield Near(-ratio, 2e-2), "mind the sign: the difference is the network *without* the rotation minus that with it."
     yield found.value, "this is the difference itself; divide it by its uncertainty."
-    yield Near(found.error / found.value, 2e-2), "the other way round: the difference divided by its uncertainty."
+    yield Near(1 / ratio, 2e-2), "the other way round: the difference divided by its uncertainty."
     yield ..., "found.value / found.error, with the entry of steps for 'not rotated'."
 
 

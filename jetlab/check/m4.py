@@ -10,17 +10,13 @@ from jetlab.check.engine import LETTER, NUMBER, RIGHT, Near, Rows, computed
 @computed(NUMBER, "M4.01")
 def cut_short(*, counts: np.ndarray, length: int) -> Rows:
     """Fraction of the jets that have more candidates than the sequence has places."""
-    yield np.mean(counts > length), RIGHT
-    yield np.mean(counts <= length), "these are the jets that fit; the rest is cut short."
-    yield (
-        float(np.sum(counts > length)),
-        "this is their number; the fraction is asked for: np.mean instead of np.sum.",
-    )
+    cut = counts > length
+    yield np.mean(cut), RIGHT
+    yield np.mean(~cut), "these are the jets that fit; the rest are cut short."
+    yield float(np.sum(cut)), "this is their number, not their fraction: np.mean instead of np.sum."
     yield np.mean(counts >= length), f"a jet with exactly {length} candidates fits and loses none: use >."
-    yield (
-        np.maximum(counts - length, 0).sum() / counts.sum(),
-        "this is the fraction of *candidates* that are lost; asked for are the jets that lose any.",
-    )
+    lost = np.maximum(counts - length, 0).sum() / counts.sum()
+    yield lost, "this is the fraction of *candidates* that are lost; what is asked for is that of jets that lose any."
     yield ..., "np.mean(counts > length)."
 
 
@@ -45,9 +41,7 @@ NUMBER["M4.03"] = {
 NUMBER["M4.04"] = {
     0: RIGHT,
     0.5: "half of *all* jets are W, but which jets are the last 200?",
-    Near(0.625, 2e-3): (
-        "this is the accuracy on the *training* jets, 500 W and 300 QCD. Which jets are left for validation?"
-    ),
+    Near(0.625, 2e-3): "this is on the *training* jets, 500 W and 300 QCD. Which jets are left for validation?",
     (1.0, 100.0): "the other way round: the last 200 are all QCD, and the network calls each a W.",
     ...: "the last 200 jets of the file are all of one class. Which, and what does the network say of them?",
 }
@@ -62,7 +56,7 @@ NUMBER["M4.05"] = {
     ...: "the weights change once a batch: how many batches has an epoch, and how many epochs are there?",
 }
 
-# What follows from two mends of which neither helps much alone?
+# What follows from two fixes of which neither helps much alone?
 LETTER["M4.06"] = {
     "b": RIGHT,
     "a": "alone it seems useless; but look at the step from *scaled* to *scaled and relative*.",

@@ -15,10 +15,7 @@ def precision(*, effective: float) -> Rows:
     yield Near(np.sqrt(left), 2e-2), "this is the uncertainty of the number of jets; divide by that number: relative."
     yield Near(left, 2e-2), "this is how many are left; their relative uncertainty is one over the root of it."
     yield Near(1 / np.sqrt(effective), 2e-2), "only one QCD jet in 100 passes, and it is those that are counted."
-    yield (
-        ...,
-        "effective / 100 QCD jets pass; N ± √N, so relative 1 / √N, and 1/ε_B has the same relative uncertainty.",
-    )
+    yield ..., "effective / 100 QCD jets pass: N ± √N, relatively 1 / √N; 1/ε_B has the same relative uncertainty."
 
 
 # How can a difference be better known than either number?
@@ -41,7 +38,7 @@ def least_alike(*, names: list[str], matrix: np.ndarray) -> Rows:
             said = "these agree most; look for the smallest number."
         else:
             said = f"these have {matrix[i, j]:.2f}; there is a smaller number in the left table."
-        yield (first, second), said
+        yield (first.lower(), second.lower()), said
     yield ..., f"answer with two of these names: {', '.join(names)}."
 
 

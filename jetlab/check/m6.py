@@ -11,9 +11,8 @@ def median_response(*, raw: np.ndarray, corrected: np.ndarray, gen: np.ndarray) 
     median = float(np.median(raw / gen))
     yield Near(median, 2e-4), RIGHT
     yield Near(np.mean(raw / gen), 2e-4), "this is the mean; a few jets far off move it. Take np.median."
-    upside_down = "upside down: this is the factor that *corrects*; the response is measured over true."
-    yield Near(np.median(gen / raw), 2e-4), upside_down
-    yield Near(1 / median, 2e-4), upside_down
+    factors = Near(np.median(gen / raw), 2e-4), Near(1 / median, 2e-4)
+    yield factors, "upside down: this is the factor that *corrects*; the response is measured over true."
     yield Near(np.median(corrected / gen), 2e-4), "this is the response of the corrected pt; the raw one is asked for."
     yield Near(np.median(raw) / np.median(gen), 2e-4), "first the response of each jet, then the median of these."
     yield ..., "np.median(raw / gen)."
@@ -25,7 +24,7 @@ def offset(*, rho: float, area: float, raw: float) -> Rows:
     share = rho * area / raw
     yield 1 - share, RIGHT
     yield share, "this is the share that pile-up adds; the factor is what is left of the pt: 1 - share."
-    yield ((rho * area, raw - rho * area), "this is in GeV; the factor multiplies the raw pt, so divide by it.")
+    yield (rho * area, raw - rho * area), "this is in GeV; the factor multiplies the raw pt, so divide by it."
     yield 1 - rho / raw, "rho is per unit area: multiply it by the jet's area."
     yield 1 + share, "pile-up adds to the jet: the correction takes it off."
     yield ..., "rho x area is what pile-up adds, in GeV: factor = 1 - rho * area / raw."

@@ -31,15 +31,10 @@ def ceiling(*, track: np.ndarray, layer: np.ndarray, event: np.ndarray) -> Rows:
     seeded = np.isin(key, key[layer == 0])
     yield Near(seeded.mean(), 2e-3), RIGHT
     yield Near(1 - seeded.mean(), 2e-2), "this is what is lost; the ceiling is the rest."
-    yield (0.97, "nearly: tracks lose their hit in layer 0 with 3 %; count hits, in these events, instead of tracks.")
-    yield (
-        Near(np.mean(layer == 0), 2e-2),
-        "this is the fraction of hits *in* layer 0; asked for are all the hits of tracks that have one there.",
-    )
-    yield (
-        ...,
-        "mark the tracks that have a hit in layer 0 (np.isin on event and track), then take the mean over all hits.",
-    )
+    yield 0.97, "nearly: tracks lose their hit in layer 0 with 3 %; count hits, in these events, instead of tracks."
+    in_layer_0 = Near(np.mean(layer == 0), 2e-2)
+    yield in_layer_0, "this is the fraction of hits *in* layer 0; count all hits of the tracks that have one there."
+    yield ..., "mark the tracks that have a hit in layer 0 (np.isin on event and track); take the mean over all hits."
 
 
 @computed(NUMBER, "M7.04")
@@ -49,10 +44,7 @@ def same_bin(*, bins: int, tracks: int) -> Rows:
     yield Near(1 - alone, 2e-2), RIGHT
     yield Near(alone, 2e-2), "this is the chance to be alone; one minus it is asked for."
     yield Near(1 / bins, 1e-2), "this is for one other track; there are several."
-    yield (
-        ...,
-        "one other track misses the bin with 1 - 1 / bins; all of them together with that to the power of tracks - 1.",
-    )
+    yield ..., "one other track misses the bin with 1 - 1 / bins; all of them, with that to the power of tracks - 1."
 
 
 # Why does the residual network need fewer events than the one with bins?

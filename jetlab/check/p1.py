@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jetlab.check.engine import LETTER, LOWER_NAMES, NUMBER, RIGHT, TWO_NUMBERS, Rows, computed
+from jetlab.check.engine import LETTER, NAMES, NUMBER, RIGHT, TWO_NUMBERS, Rows, computed
 
 # Mean squared error of three points with residuals -0.5, 0 and 2.
 NUMBER["P1.01"] = {
@@ -15,12 +15,10 @@ NUMBER["P1.01"] = {
 }
 
 # Which task is which?
-LOWER_NAMES["P1.02"] = {
+NAMES["P1.02"] = {
     ("regression", "clustering", "classification", "generation"): RIGHT,
     ("regression", "clustering", "classification", ...): "number 4 is another one: 4 asks for new events.",
-    ("regression", "clustering", ..., ...): (
-        "number 3 is another one: 3 asks for one of a few classes, with labels to learn from."
-    ),
+    ("regression", "clustering", ..., ...): "number 3 is another one: 3 asks for one of a few labelled classes.",
     ("regression", ..., ..., ...): "number 2 is another one: 2 has no labels: the points are to be put into groups.",
     (..., ..., ..., ...): "number 1 is another one: 1 asks for a number, and the true one is known from simulation.",
     ...: "answer with a list of four names, such as ['regression', 'regression', ...].",
@@ -40,11 +38,10 @@ NUMBER["P1.03"] = {
 # Categorical cross-entropy of outputs 2, 1, 0 where the first class is true.
 probabilities = np.exp([2, 1, 0]) / np.exp([2, 1, 0]).sum()
 surprises = -np.log(probabilities)
-no_softmax = (-np.log(2 / 3), -np.log(2))
 NUMBER["P1.04"] = {
     surprises[0]: RIGHT,
     probabilities[0]: "this is the probability of b; the loss is minus its logarithm.",
-    no_softmax: "outputs are not probabilities: softmax first, exponentials divided by their sum.",
+    (-np.log(2 / 3), -np.log(2)): "outputs are not probabilities: softmax first, exponentials divided by their sum.",
     (surprises.mean(), surprises.sum()): "only the class that is true counts: b, the first.",
     -np.log10(probabilities[0]): "the logarithm is the natural one, np.log.",
     ...: "-np.log(softmax(outputs)[0]).",
@@ -74,10 +71,8 @@ def degree(*, training_loss: list[float], validation_loss: list[float]) -> Rows:
     """Degree with the lowest validation loss."""
     best = int(np.argmin(validation_loss))
     yield best, RIGHT
-    yield (
-        int(np.argmin(training_loss)),
-        "there the *training* loss is lowest: it learns the noise by heart. Ask the validation loss.",
-    )
+    by_training = int(np.argmin(training_loss))
+    yield by_training, "there the *training* loss is lowest: it learns the noise by heart. Ask the validation loss."
     yield best + 1, "nearly: the list begins with degree 0, so the index is the degree."
     yield lambda answer: 0 < answer < 1, "this is a loss; the degree is asked for, np.argmin."
     yield ..., "np.argmin(validation_loss)."

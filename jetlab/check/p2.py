@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from jetlab.check.engine import LETTER, NUMBER, RIGHT, Near, Rows, computed
 
 
@@ -79,14 +77,9 @@ NUMBER["P2.07"] = {
 def binomial(*, accuracy: float, n: int) -> Rows:
     """Standard deviation of an accuracy measured with n images."""
     variance = accuracy * (1 - accuracy) / n
-    yield Near(np.sqrt(variance), 1e-2), RIGHT
+    deviation = math.sqrt(variance)
+    yield Near(deviation, 1e-2), RIGHT
     yield Near(variance, 1e-2), "this is the variance; take its root."
-    yield (
-        Near(np.sqrt(variance) * n, 1e-2),
-        "this is the standard deviation of the *number* of right images; divide by n for that of the fraction.",
-    )
-    yield (
-        Near(1 / np.sqrt(n), 1e-2),
-        "for a fraction p near 1 it is smaller: there is a factor of the root of p (1 - p).",
-    )
+    yield Near(deviation * n, 1e-2), "this is for the *number* of right images; divide by n for that of the fraction."
+    yield Near(1 / math.sqrt(n), 1e-2), "for a fraction p near 1 it is smaller, by the root of p (1 - p)."
     yield ..., "the variance of a binomial fraction p is p (1 - p) / n."

@@ -2,7 +2,7 @@
 
 import math
 
-from jetlab.check.engine import LETTER, LOWER_NAMES, NUMBER, RIGHT, Near
+from jetlab.check.engine import LETTER, NAMES, NUMBER, RIGHT, Near
 
 # Sum of patch times kernel.
 NUMBER["P3.01"] = {
@@ -69,7 +69,7 @@ LETTER["P3.07"] = {
 }
 
 # Which network fits which representation?
-LOWER_NAMES["P3.08"] = {
+NAMES["P3.08"] = {
     ("cnn", "dense", "lstm"): RIGHT,
     ("cnn", "dense", ...): "look again: 3 is an ordered list of any length.",
     ("cnn", ..., ...): "look again: 2 is a fixed list of a few numbers.",

@@ -1,15 +1,6 @@
 """For whoever teaches: the map of the lessons, and the notebooks that participants get."""
 
-from jetlab.classroom.lessons import (
-    show,
-    table,
-)
-from jetlab.classroom.release import (
-    release,
-)
+from jetlab.classroom.lessons import paths, show, table
+from jetlab.classroom.release import release
 
-__all__ = [
-    "release",
-    "show",
-    "table",
-]
+__all__ = ["paths", "release", "show", "table"]

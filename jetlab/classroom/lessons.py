@@ -12,14 +12,20 @@ def show(folder: Path | str = ".") -> Markdown:
     return Markdown(table(Path(folder)))  # type: ignore[no-untyped-call]  # IPython has no types here
 
 
-def table(folder: Path) -> str:
-    """Markdown table: each lesson's title as a link relative to `folder`, its minutes and the number of exercises.
+def paths(folder: Path) -> list[Path]:
+    """The lessons in `folder` and below, in the order of work: the welcome, pre, the workshop, others.
 
-    Folders come in the order in which they are worked through: pre, the workshop's lessons, others.
+    Hidden folders, such as those of Jupyter's checkpoints, are left out.
     """
-    paths = [path for path in folder.rglob("*.ipynb") if not any(part.startswith(".") for part in path.parts)]
+    found = (path.relative_to(folder) for path in folder.rglob("*.ipynb"))
+    shown = (path for path in found if not any(part.startswith(".") for part in path.parts))
+    return [folder / path for path in sorted(shown, key=_place)]
+
+
+def table(folder: Path) -> str:
+    """Markdown table: each lesson's title as a link relative to `folder`, its minutes and the number of exercises."""
     rows = ["| lesson | minutes | exercises |", "|---|---|---|"]
-    for path in sorted(paths, key=lambda path: _place(path.relative_to(folder))):
+    for path in paths(folder):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         head, code = "".join(cells[0]["source"]), "".join("".join(cell["source"]) for cell in cells)
         title = re.search(r"^# (.+)$", head, re.M)

@@ -1,11 +1,11 @@
 """Copies of the lessons to hand out: with their solutions, or without."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from jetlab import shipped
+from jetlab.classroom.lessons import paths
 from jetlab.errors import JetlabError
 
 NOTEBOOKS = shipped.NOTEBOOKS
@@ -36,7 +36,7 @@ def release(folder: Path, solutions: bool, source: Path = NOTEBOOKS) -> list[Pat
         raise ReleaseError(f"{folder} is a file; name a new or an empty folder.")
     if folder.is_dir() and any(folder.iterdir()):
         raise ReleaseError(f"{folder} is not empty; name a new folder, or empty this one first.")
-    copies = {lesson.relative_to(source): _copy(lesson, solutions) for lesson in _lessons(source)}
+    copies = {lesson.relative_to(source): _copy(lesson, solutions) for lesson in paths(source)}
     if not copies:
         raise ReleaseError(f"There are no lessons in {source}: {shipped.remedy('notebooks')}.")
     for name, text in copies.items():
@@ -45,19 +45,11 @@ def release(folder: Path, solutions: bool, source: Path = NOTEBOOKS) -> list[Pat
     return [folder / name for name in copies]
 
 
-def _lessons(source: Path) -> Iterator[Path]:
-    return (path for path in sorted(source.rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts)
-
-
 def _copy(lesson: Path, solutions: bool) -> str:
     notebook = json.loads(lesson.read_text(encoding="utf-8"))
-    notebook["cells"] = [_clean(cell) for cell in notebook["cells"] if solutions or TAG not in _tags(cell)]
+    cells = (cell for cell in notebook["cells"] if solutions or TAG not in cell["metadata"].get("tags", []))
+    notebook["cells"] = [_clean(cell) for cell in cells]
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-
-
-def _tags(cell: dict[str, Any]) -> list[str]:
-    tags: list[str] = cell["metadata"].get("tags", [])
-    return tags
 
 
 def _clean(cell: dict[str, Any]) -> dict[str, Any]:

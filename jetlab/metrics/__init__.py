@@ -1,11 +1,9 @@
 """How good a result is: taggers, comparisons between them, response and jet energy scale. Numbers only, no plots."""
 
 from jetlab.metrics import comparison, jes, response
+from jetlab.metrics.estimate import Estimate, Floats, MetricError
 from jetlab.metrics.tagging import (
     WORKING_POINTS,
-    Estimate,
-    Floats,
-    MetricError,
     accuracy,
     auc,
     background_efficiency,

@@ -3,22 +3,17 @@
 As in `jetlab.metrics`, y is 1 for W and 0 for QCD, a high score means W-like, and weights are per jet.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jetlab.errors import JetlabError
 from jetlab.metrics import tagging
-from jetlab.metrics.tagging import Estimate, Floats
+from jetlab.metrics.estimate import Estimate, Floats, MetricError, Times, per_jet
 
 _HEAD = ("tagger", "AUC", "accuracy", "1/εB at εS = 0.3", "at εS = 0.5", "parameters", "seconds", "seeds")
-
-
-class ComparisonError(JetlabError, ValueError):
-    """Taggers cannot be compared; the message says why and what to do."""
+_FIGURES = ("auc", "accuracy", *tagging.WORKING_POINTS)
 
 
 def row(
@@ -35,15 +30,13 @@ def row(
     `scores` are those of trainings that differ in their seed, (n_seeds, n); the value is their mean. Its uncertainty
     adds in quadrature that of the finite test sample (`tagging.evaluate`'s bootstrap, the mean over seeds: the jets
     are the same for all) and the spread of the seeds over the root of their number. With one seed the second is
-    unknown and left out. `seconds` are those of one training. Raises MetricError as `tagging.roc`.
+    unknown and left out. `seconds` are those of one training. Raises MetricError as `tagging.Ranking`.
     """
     each = [tagging.evaluate(y, score, weight, replicas) for score in scores]
     result: dict[str, Any] = {"tagger": tagger}
     for name in each[0]:
-        values = np.array([estimates[name].value for estimates in each])
-        sample = np.mean([estimates[name].error for estimates in each])
-        seeds = np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-        result[name], result[f"{name}_err"] = float(np.mean(values)), float(np.hypot(sample, seeds))
+        values, errors = zip(*(estimates[name] for estimates in each), strict=True)
+        result[name], result[f"{name}_err"] = _over_seeds(np.array(values), float(np.mean(errors)))
     return result | {"params": int(params), "seconds": float(seconds), "seeds": len(each)}
 
 
@@ -53,11 +46,9 @@ def text(rows: Sequence[Mapping[str, Any]]) -> str:
     for one in rows:
         figures = [str(Estimate(one[name], one[f"{name}_err"])) for name in _FIGURES]
         lines.append((one["tagger"], *figures, f"{one['params']:,}", f"{one['seconds']:.0f}", str(one["seeds"])))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join([line[0].ljust(widths[0]), *(f"{cell:>{w}}" for cell, w in zip(line[1:], widths[1:], strict=True))])
-        for line in lines
-    )
+    first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
+    form = "  ".join([f"{{:{first}}}", *(f"{{:>{width}}}" for width in others)])
+    return "\n".join(form.format(*line) for line in lines)
 
 
 def auc_difference(
@@ -71,34 +62,29 @@ def auc_difference(
     """By how much the AUC of `first` is above that of `second`, each the scores (n_seeds, n) of the same seeds.
 
     Both see the same jets, so what is peculiar to the sample cancels in part: each bootstrap sample is used for both.
-    The spread of the seeds' differences, over the root of their number, is added in quadrature. Raises ComparisonError
-    for other numbers of seeds, MetricError as `tagging.roc`.
+    The spread of the seeds' differences, over the root of their number, is added in quadrature. Raises MetricError as
+    `tagging.Ranking`, and for other numbers of seeds.
     """
     if len(first) != len(second) or not len(first):
-        raise ComparisonError(
-            f"There are {len(first)} and {len(second)} trainings; give as many of both, at least one."
-        )
-    y = np.asarray(y)
-    weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64)
+        raise MetricError(f"There are {len(first)} and {len(second)} trainings; give as many of both, at least one.")
+    pairs = [[tagging.Ranking(y, score, weight) for score in pair] for pair in zip(first, second, strict=True)]
 
-    def differences(weight: Floats) -> Floats:
-        pairs = zip(first, second, strict=True)
-        return np.array([tagging.auc(y, one, weight) - tagging.auc(y, other, weight) for one, other in pairs])
+    def differences(times: Times = None) -> Floats:
+        aucs = np.array([[tagging.area(*jets.efficiencies(times)) for jets in pair] for pair in pairs])
+        found: Floats = aucs[:, 0] - aucs[:, 1]
+        return found
 
-    values = differences(weight)
-    rng = np.random.default_rng(seed)
-    spread = np.std([np.mean(differences(weight * rng.poisson(1.0, len(y)))) for _ in range(replicas)], ddof=1)
-    seeds = np.std(values, ddof=1) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    return Estimate(float(np.mean(values)), float(np.hypot(spread, seeds)))
+    spread = np.std([differences(times).mean() for times in pairs[0][0].samples(replicas, seed)], ddof=1)
+    return _over_seeds(differences(), float(spread))
 
 
 def cut(y: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None, efficiency: float = 0.5) -> NDArray[np.bool_]:
     """Which jets (n,) pass the cut on the score that accepts this fraction of the W.
 
-    Raises MetricError as `tagging.roc`, ComparisonError for a fraction outside (0, 1].
+    Raises MetricError as `tagging.Ranking`, and for a fraction outside (0, 1].
     """
     if not 0 < efficiency <= 1:
-        raise ComparisonError(f"efficiency is {efficiency}; a cut accepts a fraction above 0, at most 1.")
+        raise MetricError(f"efficiency is {efficiency}; a cut accepts a fraction above 0, at most 1.")
     curve = tagging.roc(y, score, weight)
     reached = np.searchsorted(curve.signal_efficiency, efficiency - 1e-12)
     passes: NDArray[np.bool_] = np.asarray(score) >= curve.threshold[reached]
@@ -109,17 +95,14 @@ def correlation(scores: Mapping[str, ArrayLike], weight: ArrayLike | None = None
     """Weighted rank correlation (Spearman's) between the scores (n,) of all pairs of taggers, (taggers, taggers).
 
     Ranks, since only the order of scores matters to a cut. Jets of equal score share the mean of their ranks, and a jet
-    of weight two counts like two jets. Raises ComparisonError for scores that are not finite or all equal (there is no
+    of weight two counts like two jets. Raises MetricError for scores that are not finite or all equal (there is no
     order to compare), shapes that differ, and weights that are negative or all zero.
     """
-    size = np.shape(next(iter(scores.values()), ()))
-    weight = np.ones(size) if weight is None else np.asarray(weight, dtype=np.float64)
-    usable = np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0
-    if len(size) != 1 or weight.shape != size or not usable:
-        raise ComparisonError(
-            f"Scores have shape {size}, weights {weight.shape}; give one per jet, weights not negative nor all zero."
-        )
-    ranks = np.array([_ranks(name, np.asarray(score, dtype=np.float64), weight) for name, score in scores.items()])
+    named = {f"scores of '{name}'": score for name, score in scores.items()}
+    *columns, weight = per_jet(named, weight)
+    if not weight.any():
+        raise MetricError("The weights are all zero; give some jets a weight above zero.")
+    ranks = np.array([_ranks(name, score, weight) for name, score in zip(named, columns, strict=True)])
     centred = ranks - np.average(ranks, axis=1, weights=weight)[:, np.newaxis]
     covariance = centred * weight @ centred.T
     width = np.sqrt(np.diag(covariance))
@@ -131,15 +114,14 @@ def efficiency(
     values: ArrayLike, passes: ArrayLike, weight: ArrayLike | None = None, edges: ArrayLike = (200, 300, 400, 500)
 ) -> tuple[Floats, Floats]:
     """Weighted fraction of jets that pass and its uncertainty in bins of `values`: (n_bins,), NaN where empty."""
-    values, passes, weight = _columns(values, passes, weight)
+    values, passes, weight = per_jet({"values": values, "passes": passes}, weight)
     edges = np.asarray(edges)
     total = np.histogram(values, edges, weights=weight)[0]
     passed = np.histogram(values, edges, weights=weight * passes)[0]
-    fraction = np.divide(passed, total, out=np.full(len(total), np.nan), where=total > 0)
+    fraction = _ratio(passed, total)
     place = np.clip(np.digitize(values, edges) - 1, 0, len(total) - 1)
     variance = np.histogram(values, edges, weights=(weight * (passes - np.nan_to_num(fraction)[place])) ** 2)[0]
-    error = np.divide(np.sqrt(variance), total, out=np.full(len(total), np.nan), where=total > 0)
-    return fraction, error
+    return fraction, _ratio(np.sqrt(variance), total)
 
 
 def calibration(
@@ -150,10 +132,10 @@ def calibration(
     Where a score can be read as a probability the first two agree (arXiv:1706.04599).
     """
     edges = np.linspace(0, 1, bins + 1)
-    score, y, weight = _columns(score, y, weight)
+    y, score, weight = per_jet({"labels": y, "scores": score}, weight)
     fraction, error = efficiency(score, y, weight, edges)
     total, summed = (np.histogram(score, edges, weights=w)[0] for w in (weight, weight * score))
-    return np.divide(summed, total, out=np.full(bins, np.nan), where=total > 0), fraction, error
+    return _ratio(summed, total), fraction, error
 
 
 def divergence(
@@ -162,35 +144,33 @@ def divergence(
     """Jensen-Shannon divergence, in bits, between the shapes of `values` (n,) of jets that pass and that fail.
 
     0 where a cut leaves the shape alone, 1 where nothing overlaps (doi:10.1109/18.61115); with the masses of QCD jets
-    it shows how much a tagger sculpts the background. Raises ComparisonError where all or none pass.
+    it shows how much a tagger sculpts the background. Raises MetricError where all or none pass.
     """
-    values, passes, weight = _columns(values, passes, weight)
+    values, passes, weight = per_jet({"values": values, "passes": passes}, weight)
     shapes = [np.histogram(values, edges, weights=weight * part)[0] for part in (passes, 1 - passes)]
     if not min(shape.sum() for shape in shapes) > 0:
-        raise ComparisonError("All jets pass, or none does: there are no two shapes to compare; move the cut.")
+        raise MetricError("All jets pass, or none does: there are no two shapes to compare; move the cut.")
     one, other = (shape / shape.sum() for shape in shapes)
     middle = (one + other) / 2
     return float(sum(np.sum(p[p > 0] * np.log2(p[p > 0] / middle[p > 0])) for p in (one, other)) / 2)
 
 
-_FIGURES = ("auc", "accuracy", *tagging.WORKING_POINTS)
+def _over_seeds(values: Floats, sample: float) -> Estimate:
+    """The mean over seeds; its error joins that of the sample of jets and, where it is known, that of the seeds."""
+    seeds = np.std(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
+    return Estimate(float(np.mean(values)), float(np.hypot(sample, seeds)))
+
+
+def _ratio(part: Floats, total: Floats) -> Floats:
+    found: Floats = np.divide(part, total, out=np.full(len(total), np.nan), where=total > 0)
+    return found
 
 
 def _ranks(name: str, score: Floats, weight: Floats) -> Floats:
     """Rank of each jet (n,): the weight below it and half of that at its score; scipy's rankdata - 1/2 for ones."""
-    if score.shape != weight.shape:
-        raise ComparisonError(f"'{name}' has scores of shape {score.shape}, others {weight.shape}; give one per jet.")
-    if not np.isfinite(score).all():
-        raise ComparisonError(f"'{name}' has scores that are not finite; look at its training, or leave it out.")
     distinct, place = np.unique(score, return_inverse=True)
     total = np.bincount(place, weight, minlength=len(distinct))
     if np.count_nonzero(total) < 2:
-        raise ComparisonError(
-            f"'{name}' gives all jets the same score: without an order a rank correlation is not defined; leave it out."
-        )
-    return (np.cumsum(total) - total / 2)[place]
-
-
-def _columns(values: ArrayLike, chosen: ArrayLike, weight: ArrayLike | None) -> tuple[Floats, Floats, Floats]:
-    values, chosen = np.asarray(values, dtype=np.float64), np.asarray(chosen, dtype=np.float64)
-    return values, chosen, np.ones(len(values)) if weight is None else np.asarray(weight, dtype=np.float64)
+        raise MetricError(f"The {name} are all equal: without an order there is no rank correlation; leave them out.")
+    ranks: Floats = (np.cumsum(total) - total / 2)[place]
+    return ranks

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jetlab.io import JetSample
 from jetlab.metrics import response
-from jetlab.metrics.tagging import Estimate
+from jetlab.metrics.estimate import Estimate
 
 #: Bins of M6. Below 230 and above 450 GeV the sample's own cut, 200 < corrected pt < 500 GeV, takes those jets that are
 #: measured too low or too high, and so moves the median response: this is the sample's doing, not the detector's.

@@ -3,17 +3,16 @@
 The response of a jet is its estimated over its true pt. Jets are binned in *true* quantities: binned in the estimate
 itself, a bin fills from below and above in proportion to the spectrum, and what one reads off is the sample's as much
 as the detector's (CMS arXiv:1107.4277, 1607.03663). Medians and central 68 % intervals instead of means and standard
-deviations, for responses have tails that are not Gaussian.
+deviations, because responses have tails that are not Gaussian.
 """
 
 import itertools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jetlab.metrics.tagging import Estimate, Floats, MetricError
+from jetlab.metrics.estimate import Estimate, Floats, MetricError, Times, per_jet, samples
 
 #: Where a Gaussian's cumulative distribution is at minus one, zero and plus one standard deviation.
 QUANTILES = (0.158655, 0.5, 0.841345)
@@ -52,37 +51,31 @@ class Binned(NamedTuple):
 def response(estimate: ArrayLike, truth: ArrayLike) -> Floats:
     """Estimated over true pt of each jet, float64 (n,).
 
-    Raises MetricError for shapes that differ, no jets, true values not above zero or estimates that are not finite.
-
+    Raises MetricError for shapes that differ, no jets, true values not above zero or numbers that are not finite.
     """
-    estimate, truth = np.asarray(estimate, dtype=np.float64), np.asarray(truth, dtype=np.float64)
-    if estimate.ndim != 1 or estimate.shape != truth.shape or not len(truth):
-        raise MetricError(f"Estimates have shape {estimate.shape}, truth {truth.shape}; give one of each per jet.")
-    if not (np.isfinite(truth) & (truth > 0)).all():
+    estimate, truth, _ = per_jet({"estimates": estimate, "true pt": truth})
+    if not len(truth):
+        raise MetricError("There are no jets; give an estimate and a true pt for each.")
+    if not (truth > 0).all():
         raise MetricError("True pt must be above zero; leave out jets without a generator jet.")
-    if bad := int(np.sum(~np.isfinite(estimate))):
-        raise MetricError(f"Estimates are not finite for {bad} of {len(estimate)} jets; look at the training.")
-    ratio: Floats = estimate / truth
-    return ratio
+    return np.divide(estimate, truth)
 
 
 def closure(values: ArrayLike, weight: ArrayLike | None = None, replicas: int = 200, seed: int = 0) -> Estimate:
     """Median of responses (n,), with a bootstrap error; 1 is what a correction is for.
 
-    The error is the standard deviation over samples in which every jet counts Poisson(1) times
-    (doi:10.1214/aos/1176344552); for a Gaussian it comes to 1.25 sigma / sqrt(n). Raises MetricError for responses that
-    are not finite, weights that are negative or not finite, and fewer than two jets with a weight above zero.
+    For a Gaussian the error comes to 1.25 sigma / sqrt(n). Raises MetricError for responses that are not finite,
+    weights that are negative or not finite, fewer than two jets with a weight above zero, and a median of zero.
     """
-    return _estimate(values, weight, lambda low, middle, high: middle, replicas, seed)
+    return _judged(per_jet({"responses": values}, weight), replicas, seed)[0]
 
 
 def resolution(values: ArrayLike, weight: ArrayLike | None = None, replicas: int = 200, seed: int = 0) -> Estimate:
     """Robust relative resolution of responses (n,): half the central 68.3 % interval over the median.
 
-    For a Gaussian it is sigma / mean; tails do not enter. Error and exceptions as `closure`; MetricError also where the
-    median is zero.
+    For a Gaussian it is sigma / mean; tails do not enter. Error and exceptions as `closure`.
     """
-    return _estimate(values, weight, _width, replicas, seed)
+    return _judged(per_jet({"responses": values}, weight), replicas, seed)[1]
 
 
 def gain(values: ArrayLike, reference: ArrayLike, replicas: int = 200, seed: int = 0) -> Estimate:
@@ -92,18 +85,17 @@ def gain(values: ArrayLike, reference: ArrayLike, replicas: int = 200, seed: int
     what they have in common cancels in the ratio. Raises MetricError as `closure`, and where the reference has no width
     or very few jets leave it none in a bootstrap sample.
     """
-    ours, theirs = np.asarray(values, dtype=np.float64), np.asarray(reference, dtype=np.float64)
-    if ours.shape != theirs.shape:
-        raise MetricError(f"The two have {ours.shape} and {theirs.shape} responses; give both for the same jets.")
-    pair = [_Ordered(*_checked(each, None)) for each in (ours, theirs)]
+    *both, ones = per_jet({"responses": values, "references": reference})
+    pair = [_Ordered(each, ones) for each in both]
 
-    def figure(times: NDArray[np.integer] | None = None) -> float:
-        first, second = (_width(*ordered.quantiles(times)) for ordered in pair)
+    def figure(times: Times = None) -> float:
+        (_, first), (_, second) = (ordered.figures(times) for ordered in pair)
         if second == 0:
             raise MetricError("The reference has no width: too few different responses; take more jets.")
-        return 1 - first / second
+        return float(1 - first / second)
 
-    return Estimate(figure(), _spread(figure, len(ours), replicas, seed))
+    spread = np.std([figure(times) for times in samples(len(ones), replicas, seed)], ddof=1)
+    return Estimate(figure(), float(spread))
 
 
 def binned(
@@ -120,34 +112,22 @@ def binned(
     Bins of fewer than `minimum` jets with a weight above zero give NaN. Raises MetricError for lengths that differ,
     edges that do not rise, numbers that are not finite and negative weights.
     """
-    by, edges = np.asarray(by, dtype=np.float64), np.asarray(edges, dtype=np.float64)
-    values, weight = _checked(values, weight)
-    if values.shape != by.shape:
-        raise MetricError(f"Responses have shape {values.shape}, what they are binned by {by.shape}; give one per jet.")
-    if not np.isfinite(by).all():
-        raise MetricError("What the responses are binned by is not finite for some jets; leave them out.")
+    values, by, weight = per_jet({"responses": values, "numbers they are binned by": by}, weight)
+    edges = np.asarray(edges, dtype=np.float64)
     if edges.ndim != 1 or len(edges) < 2 or not (np.diff(edges) > 0).all():
         raise MetricError(f"Bin edges are {edges}; they must be two or more, and rise.")
-    jets = np.zeros(len(edges) - 1, np.int64)
-    results = np.full((len(jets), 4), np.nan)
-    for number, (low, high) in enumerate(itertools.pairwise(edges)):
-        inside = (by >= low) & (by < high) & (weight > 0)
-        jets[number] = inside.sum()
-        if jets[number] >= max(minimum, 2):
-            ordered = _Ordered(values[inside], weight[inside])
-
-            def figures(times: NDArray[np.integer] | None = None, ordered: _Ordered = ordered) -> Floats:
-                low, middle, high = ordered.quantiles(times)
-                return np.array([middle, _width(low, middle, high)])
-
-            results[number, :2] = figures()
-            results[number, 2:] = _spread(figures, int(jets[number]), replicas, seed)
-    closed, width, closed_error, width_error = results.T
-    return Binned(edges, jets, closed, closed_error, width, width_error)
+    bins = [(by >= low) & (by < high) & (weight > 0) for low, high in itertools.pairwise(edges)]
+    jets = np.array([inside.sum() for inside in bins])
+    empty = Estimate(np.nan, np.nan)
+    found = [
+        _judged([values[inside], weight[inside]], replicas, seed) if n >= max(minimum, 2) else (empty, empty)
+        for inside, n in zip(bins, jets, strict=True)
+    ]
+    return Binned(edges, jets, *np.reshape(found, (-1, 4)).T)
 
 
 class _Ordered:
-    """Values of weights above zero, sorted once, so that the quantiles of a bootstrap sample cost only a sum."""
+    """Responses of weights above zero, sorted once, so that a bootstrap sample costs only a sum."""
 
     def __init__(self, values: Floats, weight: Floats) -> None:
         if len(values) < 2:
@@ -155,57 +135,25 @@ class _Ordered:
         self.order = np.argsort(values, kind="stable")
         self.values, self.weight = values[self.order], weight[self.order]
 
-    def quantiles(self, times: NDArray[np.integer] | None = None) -> Floats:
-        """Quantiles at QUANTILES, each jet standing in the middle of its weight, (3,)."""
+    def figures(self, times: Times = None) -> Floats:
+        """Median, and half the central 68 % over it, each jet standing in the middle of its weight, (2,)."""
         weight = self.weight if times is None else self.weight * times[self.order]
         there = weight > 0
         weight = weight[there]
         reached = np.cumsum(weight)
-        found: Floats = np.interp(np.array(QUANTILES) * reached[-1], reached - weight / 2, self.values[there])
-        return found
+        low, middle, high = np.interp(np.array(QUANTILES) * reached[-1], reached - weight / 2, self.values[there])
+        if middle == 0:
+            raise MetricError("The median response is zero, so no width relative to it exists; look at the training.")
+        return np.array([middle, (high - low) / 2 / middle])
 
 
-def _checked(values: ArrayLike, weight: ArrayLike | None) -> tuple[Floats, Floats]:
-    """Responses and weights, each float64 (n,)."""
-    values = np.asarray(values, dtype=np.float64)
-    weight = np.ones(values.shape) if weight is None else np.asarray(weight, dtype=np.float64)
-    if values.ndim != 1 or weight.shape != values.shape:
-        raise MetricError(f"Responses have shape {values.shape}, weights {weight.shape}; give one per jet.")
-    if not np.isfinite(values).all():
-        raise MetricError("Some responses are not finite; look at the training, or at jets without a match.")
-    if not np.isfinite(weight).all() or (weight < 0).any():
-        raise MetricError("Weights must be finite and not negative; check the weights.")
-    return values, weight
-
-
-def _estimate(
-    values: ArrayLike, weight: ArrayLike | None, figure: Callable[..., float], replicas: int, seed: int
-) -> Estimate:
-    values, weight = _checked(values, weight)
+def _judged(columns: list[Floats], replicas: int, seed: int) -> tuple[Estimate, Estimate]:
+    """Closure and resolution of responses and their weights (checked), with bootstrap errors."""
+    values, weight = columns
     # A bootstrap sample of jets without weight would have no median.
     there = weight > 0
     ordered = _Ordered(values[there], weight[there])
-    error = _spread(lambda times: figure(*ordered.quantiles(times)), int(there.sum()), replicas, seed)
-    return Estimate(float(figure(*ordered.quantiles())), float(error))
-
-
-def _spread(figure: Callable[[NDArray[np.integer]], float | Floats], n: int, replicas: int, seed: int) -> Any:
-    """Standard deviation of what `figure` gives, a number or an array, over bootstrap samples."""
-    if replicas < 2:
-        raise MetricError(f"replicas is {replicas}; a bootstrap uncertainty needs at least 2, better 200.")
-    rng = np.random.default_rng(seed)
-    return np.std(np.array([figure(_times(rng, n)) for _ in range(replicas)]), axis=0, ddof=1)
-
-
-def _times(rng: np.random.Generator, n: int) -> NDArray[np.integer]:
-    times = rng.poisson(1.0, n)
-    # A bin of very few jets can be left out as a whole: such a sample has no median.
-    while not times.any():
-        times = rng.poisson(1.0, n)
-    return times
-
-
-def _width(low: float, middle: float, high: float) -> float:
-    if middle == 0:
-        raise MetricError("The median response is zero, so no width relative to it is defined; look at the training.")
-    return float((high - low) / 2 / middle)
+    replicated = [ordered.figures(times) for times in samples(len(ordered.values), replicas, seed)]
+    pairs = zip(ordered.figures(), np.std(replicated, axis=0, ddof=1), strict=True)
+    closed, width = (Estimate(float(value), float(error)) for value, error in pairs)
+    return closed, width

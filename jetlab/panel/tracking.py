@@ -226,7 +226,7 @@ def _score(network: Network, hits: Hits) -> Estimate:
 
 def _curve(ax: Axes, scores: Sequence[Estimate], label: str, number: int, dashed: bool = False) -> None:
     values, errors = zip(*scores, strict=True)
-    plots.tracking.points(ax, range(1, len(scores) + 1), values, errors, label, number, dashed)
+    plots.points(ax, range(1, len(scores) + 1), values, errors, label, number, "--" if dashed else "-")
 
 
 def _slider(description: str, tooltip: str, options: Any, value: int) -> widgets.SelectionSlider:

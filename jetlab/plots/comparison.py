@@ -1,7 +1,6 @@
-"""Plots that set taggers side by side, each on an Axes it is given, without pyplot, as in `jetlab.plots`."""
+"""Plots that set taggers side by side, each drawn on the Axes it is given, as in `jetlab.plots`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +11,6 @@ from jetlab.plots import base
 from jetlab.plots.base import COLOURS, FONT, GREY
 
 STYLES = ("-", "--", "-.")
-MARKERS = "osD^v*XP"
 
 
 def rocs(
@@ -23,18 +21,17 @@ def rocs(
     Those named in `bands` get their 68 % bootstrap band; all of them would hide each other.
     """
     for number, (name, score) in enumerate(scores.items()):
-        colour = COLOURS[number % len(COLOURS)]
-        base.roc(ax, y, score, weight, name, colour, replicas=100 if name in bands else 0)
-        curve = next(line for line in ax.lines if str(line.get_label()).startswith(f"{name} (AUC"))
-        curve.set(linestyle=STYLES[number // len(COLOURS) % len(STYLES)])
-    if legend := ax.get_legend():
-        ax.legend(handles=legend.legend_handles, fontsize=FONT - 3, frameon=False)
+        again, place = divmod(number, len(COLOURS))
+        replicas = 100 if name in bands else 0
+        base.roc(ax, y, score, weight, name, COLOURS[place], replicas, STYLES[again % len(STYLES)])
+    if drawn := ax.get_legend():
+        base.legend(ax, FONT - 3, handles=drawn.legend_handles)
 
 
 def differences(ax: Axes, found: Mapping[str, Estimate], xlabel: str = "change of the AUC") -> None:
     """Draw numbers with their uncertainties one below the other, and a line at zero."""
     place = np.arange(len(found))[::-1]
-    values, errors = (np.array([getattr(one, part) for one in found.values()]) for part in ("value", "error"))
+    values, errors = np.array(list(found.values())).T
     for number in (2, 1):
         ax.errorbar(
             values, place, xerr=number * errors, fmt="none", ecolor=GREY, elinewidth=1.2 * (4 - number), alpha=0.6
@@ -72,28 +69,18 @@ def sculpting(
 
     The legend gives the divergence (`comparison.divergence`).
     """
-    mass = np.asarray(mass, dtype=np.float64)
+    mass, chosen = np.asarray(mass, dtype=np.float64), [np.asarray(each, dtype=bool) for each in passes.values()]
     weight = np.ones(len(mass)) if weight is None else np.asarray(weight, dtype=np.float64)
-    centre = (np.asarray(edges)[1:] + np.asarray(edges)[:-1]) / 2
-    contents, _ = np.histogram(mass, edges, weights=weight)
+    contents, _, _ = base.binned(mass, weight, edges)
     ax.stairs(contents / contents.sum(), edges, fill=True, color="#dddddd", label="all QCD jets")
-    for number, (name, chosen) in enumerate(passes.items()):
-        kept = np.asarray(chosen, dtype=bool)
-        contents, errors = (np.histogram(mass[kept], edges, weights=weight[kept] ** k)[0] for k in (1, 2))
+    for number, (name, kept) in enumerate(zip(passes, chosen, strict=True)):
+        contents, errors, _ = base.binned(mass[kept], weight[kept], edges)
+        shape, error = contents / contents.sum(), errors / contents.sum()
         label = f"{name}: {comparison.divergence(mass, kept, weight, edges):.2f} bit"
-        shift = (number - (len(passes) - 1) / 2) * 0.15 * np.diff(edges)
-        ax.errorbar(
-            centre + shift,
-            contents / contents.sum(),
-            np.sqrt(errors) / contents.sum(),
-            fmt=MARKERS[number % len(MARKERS)],
-            color=COLOURS[number % len(COLOURS)],
-            markersize=5,
-            label=label,
-        )
+        base.points(ax, base.places(edges, number, len(passes)), shape, error, label, number, line="")
     ax.set(xlabel="soft-drop mass [GeV]", ylabel="fraction of QCD jets", xlim=(np.min(edges), np.max(edges)))
     ax.set_ylim(bottom=0)
-    ax.legend(fontsize=FONT - 3, frameon=False, title="after the cut")
+    base.legend(ax, FONT - 3, title="after the cut")
 
 
 def efficiency(
@@ -107,15 +94,12 @@ def efficiency(
 ) -> None:
     """Draw the fraction of jets that pass each cut, name -> passes (n,), in bins of `values` (n,)."""
     edges = np.asarray(edges, dtype=np.float64)
-    centre, width = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
     for number, (name, chosen) in enumerate(passes.items()):
         fraction, error = comparison.efficiency(values, chosen, weight, edges)
-        shift = (number - (len(passes) - 1) / 2) * 0.08 * width
-        style: dict[str, Any] = {"fmt": MARKERS[number % len(MARKERS)], "color": COLOURS[number % len(COLOURS)]}
-        ax.errorbar(centre + shift, fraction, error, label=name, markersize=5, capsize=2, **style)
+        base.points(ax, base.places(edges, number, len(passes)), fraction, error, name, number, line="")
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(edges[0], edges[-1]))
     ax.grid(alpha=0.3)
-    ax.legend(fontsize=FONT - 3, frameon=False)
+    base.legend(ax, FONT - 3)
 
 
 def calibration(ax: Axes, y: ArrayLike, scores: Mapping[str, ArrayLike], weight: ArrayLike | None = None) -> None:
@@ -123,8 +107,7 @@ def calibration(ax: Axes, y: ArrayLike, scores: Mapping[str, ArrayLike], weight:
     ax.plot((0, 1), (0, 1), color=GREY, linestyle=":", linewidth=2, label="probability")
     for number, (name, score) in enumerate(scores.items()):
         mean, fraction, error = comparison.calibration(y, score, weight)
-        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
-        ax.errorbar(mean, fraction, error, label=name, markersize=5, linewidth=1.2, capsize=2, **style)
+        base.points(ax, mean, fraction, error, name, number)
     ax.set(xlabel="mean score of the bin", ylabel="fraction of W in the bin", xlim=(0, 1), ylim=(0, 1), aspect="equal")
     ax.grid(alpha=0.3)
-    ax.legend(fontsize=FONT - 3, frameon=False)
+    base.legend(ax, FONT - 3)

@@ -1,7 +1,4 @@
-"""Plots of jet energy scales: closure and resolution in bins, and a correction against pt and eta.
-
-Drawn on an Axes that they are given, as in `plots`.
-"""
+"""Plots of jet energy scales, each drawn on the Axes it is given: closure and resolution in bins, corrections."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,23 +11,22 @@ from jetlab.metrics.response import QUANTILES, Binned
 from jetlab.plots import base
 
 GOAL = 0.01
-#: One colour and marker for each method, in the order they are drawn.
-MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+#: A colour for each method, in the order they are drawn.
 COLOURS = (base.GREY, "#000000", *base.COLOURS[:4], base.W)
 
 
-def closure(ax: Axes, results: Mapping[str, Binned], xlabel: str, goal: float = GOAL) -> None:
-    """Draw the median response in bins with its bootstrap errors, for each method, over a band of 1 +- `goal`."""
+def closure(ax: Axes, results: Mapping[str, Binned], xlabel: str) -> None:
+    """Draw the median response in bins with its bootstrap errors, for each method, over a band of 1 +- GOAL."""
     edges = next(iter(results.values())).edges
-    ax.axhspan(1 - goal, 1 + goal, color="#dddddd", linewidth=0, label=f"within {goal:.0%}", zorder=0)
+    ax.axhspan(1 - GOAL, 1 + GOAL, color="#dddddd", linewidth=0, label=f"within {GOAL:.0%}", zorder=0)
     ax.axhline(1, color=base.GREY, linewidth=1, zorder=1)
     _points(ax, results, "closure")
     ax.set(xlabel=xlabel, ylabel="median response (closure)", xlim=(edges[0], edges[-1]))
     low, high = ax.get_ylim()
     # At least twice the band is shown, and above it there is room for the names.
-    low, high = min(low, 1 - 2 * goal), max(high, 1 + 2 * goal)
+    low, high = min(low, 1 - 2 * GOAL), max(high, 1 + 2 * GOAL)
     ax.set_ylim(low, high + 0.3 * (high - low))
-    ax.legend(fontsize=base.FONT - 3, frameon=False, ncols=3, loc="upper left")
+    base.legend(ax, base.FONT - 3, ncols=3, loc="upper left")
 
 
 def resolution(ax: Axes, results: Mapping[str, Binned], xlabel: str) -> None:
@@ -39,7 +35,7 @@ def resolution(ax: Axes, results: Mapping[str, Binned], xlabel: str) -> None:
     _points(ax, results, "resolution")
     ax.set(xlabel=xlabel, ylabel="resolution (half of 68 % / median)", xlim=(edges[0], edges[-1]))
     ax.set_ylim(0, ax.get_ylim()[1] * 1.3)
-    ax.legend(fontsize=base.FONT - 3, frameon=False, ncols=3, loc="upper left")
+    base.legend(ax, base.FONT - 3, ncols=3, loc="upper left")
 
 
 def overview(axes: Sequence[Axes], scores: Mapping[str, Scores]) -> None:
@@ -64,20 +60,11 @@ def correction(ax: Axes, by: ArrayLike, true: ArrayLike, predicted: ArrayLike, e
         ax.fill_between(centres, low, high, color=colour, alpha=0.2, linewidth=0)
         ax.plot(centres, middle, color=colour, linewidth=2, label=label, linestyle="-" if colour == "#000000" else "--")
     ax.set(xlabel=xlabel, ylabel="correction (median, 68 %)", xlim=(edges[0], edges[-1]))
-    ax.legend(fontsize=base.FONT - 2, frameon=False)
+    base.legend(ax)
 
 
 def _points(ax: Axes, results: Mapping[str, Binned], name: str) -> None:
     for number, (label, result) in enumerate(results.items()):
-        # Side by side within the bin, or the error bars would hide each other.
-        shift = (number - (len(results) - 1) / 2) * 0.6 / len(results) * np.diff(result.edges)
-        ax.errorbar(
-            result.centres + shift,
-            getattr(result, name),
-            getattr(result, f"{name}_error"),
-            fmt=MARKERS[number % len(MARKERS)],
-            color=COLOURS[number % len(COLOURS)],
-            markersize=5,
-            elinewidth=1.2,
-            label=label,
-        )
+        x, colour = base.places(result.edges, number, len(results)), COLOURS[number % len(COLOURS)]
+        y, error = getattr(result, name), getattr(result, f"{name}_error")
+        base.points(ax, x, y, error, label, number, "", colour)

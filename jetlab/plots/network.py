@@ -8,18 +8,22 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_rgba_array
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
 from jetlab import models
 from jetlab.config import RunConfig, short_name
 from jetlab.errors import ArgumentError
+from jetlab.metrics import Floats
 from jetlab.models import Shape
 from jetlab.plots.base import FONT, GREY, QCD, W
 
 #: Layers up to MOST nodes are drawn whole; of larger ones SHOWN, half of them at each end, and dots between.
 SHOWN, MOST = 8, 12
 POSITIVE, NEGATIVE = W, QCD
+#: Which nodes of a layer are drawn, and their heights.
+Column = tuple[NDArray[np.integer[Any]], NDArray[np.floating[Any]]]
 _TEXT = FONT - 2
 _LINE = 1.6 * _TEXT / 72  # inches
 _NAMES = {"dense": "dense network", "cnn": "CNN", "deep_sets": "deep sets"}
@@ -52,8 +56,8 @@ def draw(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence[ArrayL
         weights: of a dense network, as `model.get_weights()` gives them: connections then have the colour of their sign
             and a width that grows with their size, relative to the largest of the layer. Others ignore them.
 
-    Of a layer with more than MOST nodes only the first and the last are drawn, with their own weights. Takes about 10
-    ms, and `plots.png` 60 ms. Raises ArgumentError for weights of another network.
+    Of a layer with more than MOST nodes only the first and the last are drawn, with their own weights. It takes about
+    10 ms, and `plots.png` 60 ms. Raises ArgumentError for weights of another network.
     """
     ax.set_axis_off()
     title = _title(config, row)
@@ -65,7 +69,7 @@ def draw(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence[ArrayL
         _draw_nodes(ax, config, row, weights)
     else:
         _draw_boxes(ax, boxes(config, row), _labels(config))
-    # All is within the axes: to measure it for the layout would take longer than to draw it.
+    # All of it is within the axes, and measuring it for the layout would take longer than drawing it.
     for artist in (*ax.texts, *ax.collections):
         artist.set_in_layout(False)
 
@@ -95,13 +99,13 @@ def boxes(config: RunConfig, row: int | Shape) -> list[Box]:
             case "GlobalAveragePooling1D" | "Sum":
                 found.append(Box(layer.name, ("over all",)))
             case "Dense" if layer.name == "output":
-                found.append(Box("output", _outputs(config), "output"))
+                found.append(Box("output", _OUTPUTS.get(config.loss, ("prediction",)), "output"))
             case "Dense":
                 found.append(Box("each", (nodes, "shared"), stack=True) if places else Box("dense", (nodes,)))
     return found
 
 
-def shown(n: int) -> tuple[NDArray[np.integer[Any]], NDArray[np.floating[Any]]]:
+def shown(n: int) -> Column:
     """Which of a layer's n nodes are drawn, and their heights, one apart and around zero; dots fill a gap of two."""
     if n <= MOST:
         return np.arange(n), (n - 1) / 2 - np.arange(n)
@@ -123,12 +127,8 @@ def _labels(config: RunConfig) -> list[str]:
     return [name if len(name) <= 16 else f"{name[:15]}…" for name in names]
 
 
-def _outputs(config: RunConfig) -> tuple[str, ...]:
-    return _OUTPUTS.get(config.loss, ("prediction",))
-
-
 def _inches(ax: Axes) -> tuple[float, float]:
-    """Width and height of the axes; where the layout is only made at drawing, what it will be, about."""
+    """Width and height of the axes; where only drawing makes the layout, roughly what they will be."""
     width, height = (pixels / ax.figure.dpi for pixels in ax.figure.bbox.size)
     spec = ax.get_subplotspec()
     if spec is None or ax.figure.get_layout_engine() is None:
@@ -150,13 +150,13 @@ def _draw_nodes(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence
     high = max(5, *(y[0] - y[-1] + 1 for _, y in columns))
     # Input and output have at most as many labels as nodes drawn.
     labels = _labels(config) if len(config.inputs) == counts[0] else [f"input {i + 1}" for i in range(counts[0])]
-    left, right = [labels[i] for i in columns[0][0]], _outputs(config)
+    left, right = [labels[i] for i in columns[0][0]], _OUTPUTS.get(config.loss, ("prediction",))
     rooms = _room(ax, left), _room(ax, right)
     last = len(counts) - 1
     scale = last / max(0.2, 1 - sum(rooms) - 0.04)
     edge = 0.02 * scale
     ax.set_xlim(-rooms[0] * scale - edge, last + rooms[1] * scale + edge)
-    # A line of text above the nodes and two below, the last for the legend, also where there is none yet.
+    # A line of text above the nodes and two below; the last is for the legend, which may come later.
     pitch = max(0.05, _inches(ax)[1] - 3 * _LINE) / high
     line = _LINE / pitch
     ax.set_ylim(-high / 2 - 2 * line, high / 2 + line)
@@ -181,7 +181,7 @@ def _draw_nodes(ax: Axes, config: RunConfig, row: int | Shape, weights: Sequence
         ax.legend(handles=lines, loc="lower center", ncols=2, frameon=False, fontsize=_TEXT, borderaxespad=0)
 
 
-def _kernels(weights: Sequence[ArrayLike], counts: Sequence[int]) -> list[NDArray[np.float64]]:
+def _kernels(weights: Sequence[ArrayLike], counts: Sequence[int]) -> list[Floats]:
     """Weights without biases, (n before, n after) of each layer."""
     kernels = [np.nan_to_num(np.asarray(kernel, dtype=np.float64)) for kernel in weights[::2]]
     found, wanted = [kernel.shape for kernel in kernels], list(itertools.pairwise(counts))
@@ -190,37 +190,23 @@ def _kernels(weights: Sequence[ArrayLike], counts: Sequence[int]) -> list[NDArra
     return kernels
 
 
-def _connect(
-    ax: Axes,
-    columns: Sequence[tuple[NDArray[np.integer[Any]], NDArray[np.floating[Any]]]],
-    kernels: Sequence[NDArray[np.float64]] | None,
-) -> None:
+def _connect(ax: Axes, columns: Sequence[Column], kernels: Sequence[Floats] | None) -> None:
     """Lines from every drawn node to every one of the next column, the strongest on top."""
     lines, strengths = [], []
-    for i in range(len(columns) - 1):
-        (nodes, y), (next_nodes, next_y) = columns[i : i + 2]
-        ends = np.empty((len(y), len(next_y), 2, 2))
-        ends[..., 0, 0], ends[..., 0, 1], ends[..., 1, 0], ends[..., 1, 1] = i, y[:, None], i + 1, next_y[None]
-        lines.append(ends.reshape(-1, 2, 2))
+    for i, ((nodes, y), (next_nodes, next_y)) in enumerate(itertools.pairwise(columns)):
+        lines += [[(i, begin), (i + 1, end)] for begin in y for end in next_y]
         if kernels is not None:
-            largest = np.abs(kernels[i]).max()
-            strengths.append(kernels[i][np.ix_(nodes, next_nodes)].ravel() / (largest or 1.0))
-    segments = np.concatenate(lines)
+            largest = np.abs(kernels[i]).max() or 1.0
+            strengths.append(kernels[i][np.ix_(nodes, next_nodes)].ravel() / largest)
     if kernels is None:
-        ax.add_collection(LineCollection(list(segments), colors=GREY, linewidths=0.7, alpha=0.45), autolim=False)
+        ax.add_collection(LineCollection(lines, colors=GREY, linewidths=0.7, alpha=0.45), autolim=False)
         return
     strength = np.concatenate(strengths)
     order = np.argsort(np.abs(strength))
-    segments, strength = segments[order], strength[order]
-    colours = np.empty((len(strength), 4))
-    colours[:, :3] = np.where(strength[:, None] > 0, _rgb(POSITIVE), _rgb(NEGATIVE))
-    colours[:, 3] = 0.15 + 0.85 * np.abs(strength)
+    segments, strength = np.array(lines)[order], strength[order]
+    colours = to_rgba_array(np.where(strength > 0, POSITIVE, NEGATIVE), 0.15 + 0.85 * np.abs(strength))
     widths = 0.3 + 4 * np.abs(strength)
     ax.add_collection(LineCollection(list(segments), colors=colours, linewidths=widths), autolim=False)
-
-
-def _rgb(colour: str) -> NDArray[np.float64]:
-    return np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
 
 
 def _draw_boxes(ax: Axes, layers: Sequence[Box], labels: Sequence[str]) -> None:

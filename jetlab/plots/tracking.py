@@ -1,4 +1,4 @@
-"""Pictures of hits and tracks for M7, drawn on an Axes each, without pyplot, as in `jetlab.plots`."""
+"""Pictures of hits and tracks, each drawn on the Axes it is given, as in `jetlab.plots`."""
 
 from typing import Any
 
@@ -8,11 +8,9 @@ from matplotlib.patches import Circle
 from numpy.typing import ArrayLike, NDArray
 
 from jetlab.angles import wrap
-from jetlab.plots.base import COLOURS, FONT, GREY, QCD
+from jetlab.plots.base import COLOURS, FONT, GREY, MARKERS, QCD
 from jetlab.tracking.detector import LAYERS, RADII
 from jetlab.tracking.hits import Hits
-
-MARKERS = "osD^v"
 
 
 def event_xy(ax: Axes, hits: Hits, labels: ArrayLike | None = None, wrong: ArrayLike | None = None) -> None:
@@ -40,7 +38,7 @@ def event_unrolled(ax: Axes, hits: Hits, labels: ArrayLike | None = None, wrong:
 
 
 def picture(ax: Axes, image: ArrayLike, probability: ArrayLike | None = None, title: str = "") -> None:
-    """Draw a network's picture, (9, bins) of 0 and 1, over the probabilities that it gave, (9, bins); dark: likely."""
+    """Draw a network's picture, (9, bins) of 0 and 1, over its probabilities, (9, bins): dark is likely."""
     image = np.asarray(image)
     if probability is not None:
         shades = np.asarray(probability)
@@ -51,15 +49,6 @@ def picture(ax: Axes, image: ArrayLike, probability: ArrayLike | None = None, ti
     ax.set(xlabel="φ bin", ylabel="layer", xlim=(-0.5, image.shape[1] - 0.5), ylim=(-0.5, LAYERS - 0.5))
     ax.set_yticks(range(LAYERS))
     ax.set_title(title, fontsize=FONT - 1)
-
-
-def points(
-    ax: Axes, x: ArrayLike, y: ArrayLike, error: ArrayLike, label: str, number: int = 0, dashed: bool = False
-) -> None:
-    """Draw measured values with their standard errors, joined by a line, in the colour of that number."""
-    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-    style = "--" if dashed else "-"
-    ax.errorbar(x, y, error, fmt=marker + style, color=colour, label=label, markersize=5, capsize=2, linewidth=1.5)
 
 
 def _tracks(
@@ -73,10 +62,8 @@ def _tracks(
         members = members[np.argsort(hits.layer[members], kind="stable")]
         colour = COLOURS[number % len(COLOURS)]
         marker = MARKERS[number // len(COLOURS) % len(MARKERS)]
-        horizontal = (
-            x[members[0]] + np.cumsum(wrap(np.diff(x[members], prepend=x[members[0]]))) if around else x[members]
-        )
-        # A line that leaves on one side comes in on the other: drawn there once more.
+        horizontal = np.unwrap(x[members]) if around else x[members]
+        # A line that leaves on one side comes in on the other, so it is drawn there once more.
         for shift in (-2 * np.pi, 0, 2 * np.pi) if around else (0,):
             ax.plot(horizontal + shift, y[members], "-", color=colour, linewidth=1, alpha=0.7)
         ax.plot(x[members], y[members], marker, color=colour, markersize=5)

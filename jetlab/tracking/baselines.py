@@ -18,8 +18,8 @@ Labels = NDArray[np.int64]
 def nearest_hit(hits: Hits, min_cos: float = 0.8) -> Labels:
     """From each hit of layer 0 go to the nearest free hit of the next layer, and so on outwards.
 
-    A track ends where it would turn by an angle with a cosine below `min_cos`. The starting kit of the challenge; one
-    wrong step and all that follows is wrong.
+    A track ends where it would turn by an angle with a cosine below `min_cos`. This is the challenge's starting kit;
+    after one wrong step all that follows is wrong.
     """
 
     def event(hits: Hits) -> Labels:
@@ -73,7 +73,7 @@ def hough(hits: Hits, angles: int = 400, curvatures: int = 61, min_hits: int = 4
     """Let every hit vote for all the circles through the origin it could lie on; full bins are tracks.
 
     Bins are in phi0 and in curvature; each hit votes for one phi0 bin, and its neighbours, at every curvature. The bin
-    crossed by most layers becomes a track, its hits vote no more, and so on.
+    crossed by most layers becomes a track, its hits no longer vote, and so on.
     """
     trials = _trial_curvatures(curvatures)
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -33,17 +34,16 @@ def read_csv(path: str | os.PathLike[str]) -> Hits:
     if missing:
         raise DataError(f"{path} has no column {', '.join(missing)}: a file of hits has {', '.join(COLUMNS)}.")
     values = {name: rows[:, header.index(name)] for name in (*COLUMNS, "pt") if name in header}
-    for name in COLUMNS:
-        bad = np.flatnonzero(~np.isfinite(values[name]))
-        if bad.size:
-            raise DataError(f"{path}: {name} is NaN or infinite in line {line[bad[0]]}: repair or drop that hit.")
-    whole = {name: _whole(values[name], name, path, line) for name in COLUMNS[:4]}
-    _in_detector(whole, values["x"], values["y"], path, line)
-    first = np.unique(whole["event_id"], return_index=True, return_inverse=True)
-    order = np.argsort(first[1][first[2]], kind="stable")
+    for numbers, bad, complaint in _faults(values):
+        if bad.any():
+            row = int(np.argmax(bad))
+            place = f"{numbers[row]:.6g} in line {line[row]}"
+            raise DataError(f"{path}: {complaint.format(place)}.")
+    event, *others = (values[name].astype(np.int64) for name in COLUMNS[:4])
+    _, first, number = np.unique(event, return_index=True, return_inverse=True)
+    order = np.argsort(first[number], kind="stable")
     pt = values.get("pt", np.full(len(rows), np.nan))
-    columns = (*whole.values(), values["x"], values["y"], pt)
-    return Hits(*(column[order] for column in columns))
+    return Hits(*(column[order] for column in (event, *others, values["x"], values["y"], pt)))
 
 
 def load() -> Hits:
@@ -98,37 +98,22 @@ def _table(path: Path) -> tuple[list[str], np.ndarray, list[int]]:
         raise DataError(f"{path} holds something that is not a number ({error}): repair or drop that hit.") from error
 
 
-def _whole(values: np.ndarray, name: str, path: Path, line: list[int]) -> np.ndarray:
-    bad = np.flatnonzero(values != np.rint(values))
-    if bad.size:
-        raise DataError(
-            f"{path}: {name} is {values[bad[0]]:g} in line {line[bad[0]]}, but is a whole number: repair it."
-        )
-    return values.astype(np.int64)
+def _faults(values: dict[str, np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray, str]]:
+    """What each column must not be: its numbers (n,), which of them are bad, bool (n,), and what to say of the first.
 
-
-def _in_detector(whole: dict[str, np.ndarray], x: np.ndarray, y: np.ndarray, path: Path, line: list[int]) -> None:
-    layer, iphi = whole["layer"], whole["iphi"]
-    bad = np.flatnonzero((layer < 0) | (layer >= LAYERS))
-    if bad.size:
-        raise DataError(f"{path}: layer is {layer[bad[0]]} in line {line[bad[0]]}; there are layers 0 to {LAYERS - 1}.")
-    bad = np.flatnonzero((iphi < 0) | (iphi >= CELLS[layer]))
-    if bad.size:
-        cells = CELLS[layer[bad[0]]]
-        raise DataError(
-            f"{path}: iphi is {iphi[bad[0]]} in line {line[bad[0]]}; that layer has cells 0 to {cells - 1}."
-        )
-    bad = np.flatnonzero(whole["cluster_id"] < NOISE)
-    if bad.size:
-        raise DataError(
-            f"{path}: cluster_id is below -1 in line {line[bad[0]]}; tracks are numbered from 0, -1 is noise: "
-            "renumber them."
-        )
-    phi = cell_phi(layer, iphi)
-    away = np.hypot(x - RADII[layer] * np.cos(phi), y - RADII[layer] * np.sin(phi))
-    bad = np.flatnonzero(away > TOLERANCE)
-    if bad.size:
-        raise DataError(
-            f"{path}: x and y are {away[bad[0]]:.3g} mm from the centre of their cell in line {line[bad[0]]}: "
-            "the file is of another detector, or its lengths are not in mm."
-        )
+    The columns are looked at one after the other, so that a layer, for example, is known to exist when it is used.
+    """
+    for name in COLUMNS:
+        yield values[name], ~np.isfinite(values[name]), f"{name} is {{}}: repair or drop that hit"
+    for name in COLUMNS[:4]:
+        yield values[name], values[name] % 1 != 0, f"{name} is {{}}, but must be a whole number: repair it"
+    track, layer, iphi = (values[name].astype(np.int64) for name in COLUMNS[1:4])
+    yield layer, (layer < 0) | (layer >= LAYERS), f"layer is {{}}; there are layers 0 to {LAYERS - 1}"
+    bad = (iphi < 0) | (iphi >= CELLS[layer])
+    cells = CELLS[layer[np.argmax(bad)]]
+    yield iphi, bad, f"iphi is {{}}; that layer has cells 0 to {cells - 1}"
+    yield track, track < NOISE, "cluster_id is {}; tracks are numbered from 0, -1 is noise: renumber them"
+    phi, radius = cell_phi(layer, iphi), RADII[layer]
+    away = np.hypot(values["x"] - radius * np.cos(phi), values["y"] - radius * np.sin(phi))
+    remedy = "the file is of another detector, or its lengths are not in mm"
+    yield away, away > TOLERANCE, f"the distance in mm of (x, y) from the centre of their cell is {{}}: {remedy}"

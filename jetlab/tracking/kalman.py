@@ -1,4 +1,4 @@
-"""The classical ceiling: a Kalman filter that knows the circle, the scattering and the vertex, as `search` wants it."""
+"""The classical ceiling: a Kalman filter that knows the circle, the scattering and the vertex, a `search.Predictor`."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,8 @@ from jetlab.tracking.search import State
 
 Floats = NDArray[np.float64]
 
-#: Width of the Gaussian that stands for curvatures not yet measured, 1/mm: 1.7 times their root mean square, for few
-#: tracks have a low pt, but those are bent much more than the others (found by trying on training events).
+#: Width of the Gaussian that stands for curvatures not yet measured, 1/mm: 1.7 times their root mean square
+#: (found by trying on training events), because the few tracks of low pt are bent much more than the others.
 CURVATURE = 1.7 * MEV_PER_MM / np.sqrt(PT_RANGE[0] * PT_RANGE[1])
 
 
@@ -22,7 +22,7 @@ class Kalman:
     """
 
     def start(self, layer: int, phi: Floats) -> State:
-        """Begin with the hit and with what is known of all tracks: from near the origin, curved either way."""
+        """Begin with the hit and with what all tracks have in common: from near the origin, curved either way."""
         radius = RADII[layer]
         state = np.column_stack([phi, np.zeros_like(phi), np.zeros_like(phi)])
         # On a circle through the origin the direction turns by half of curvature times radius against the radius.

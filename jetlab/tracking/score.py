@@ -56,10 +56,7 @@ def efficiencies(hits: Hits, predicted: ArrayLike) -> NDArray[np.float64]:
     event of noise alone. Source: ClusteringEfficiency of paris-saclay-cds/ramp-workflow.
     """
     tracks = per_track(hits, predicted)
-    matched = np.bincount(tracks.event, tracks.matched, minlength=hits.events)
-    total = np.bincount(tracks.event, tracks.hits, minlength=hits.events)
-    found: NDArray[np.float64] = np.divide(matched, total, out=np.full(hits.events, np.nan), where=total > 0)
-    return found
+    return _ratio(tracks.event, tracks.matched, tracks.hits, hits.events)
 
 
 def per_track(hits: Hits, predicted: ArrayLike) -> Tracks:
@@ -122,9 +119,9 @@ def _checked(hits: Hits, predicted: ArrayLike) -> NDArray[np.int64]:
 def _table(
     event: NDArray[np.int64], first: NDArray[np.int64], second: NDArray[np.int64], signed: bool = False
 ) -> tuple[NDArray[np.int64], ...]:
-    """Count hits by (event, first, second), sorted in this order; negative numbers are left out of what is predicted.
+    """Count hits by (event, first, second), sorted in this order, without those that are predicted to be of no track.
 
-    `signed` says that it is `first` that is predicted, else it is `second`.
+    The predicted numbers are `first` if `signed`, otherwise `second`.
     """
     kept = (first if signed else second) >= 0
     columns = [column[kept] for column in (event, first, second)]
@@ -143,6 +140,7 @@ def _first_of_each(keys: tuple[np.ndarray, ...], ranks: tuple[np.ndarray, ...]) 
 
 
 def _ratio(event: np.ndarray, part: np.ndarray, whole: np.ndarray, events: int) -> NDArray[np.float64]:
+    """Sum of `part` over that of `whole` in each event, (events,); NaN where there is nothing."""
     below = np.bincount(event, whole, minlength=events)
     return np.bincount(event, part, minlength=events) / np.where(below > 0, below, np.nan)
 
@@ -171,7 +169,6 @@ class Anatomy(NamedTuple):
     """True tracks in the order of `score.per_track`, (n,): first layer hit, layers missed later, tracks crossed.
 
     A layer counts as missed if the track was seen in a later one; a crossing if two tracks change sides within 0.5 rad.
-
     """
 
     first: NDArray[np.int64]

@@ -1,7 +1,7 @@
 """Follow tracks outwards from layer to layer, for all events at once, with whatever predicts where a track goes next.
 
-A predictor (the Kalman filter of `road`, the network of `residual`) knows physics or has learnt it; this module only
-proposes hits, keeps the likeliest combinations and sees to it that no hit is used twice.
+A predictor (the filter of `kalman`, the network of `residual`) knows physics or has learnt it; this module only
+proposes hits, keeps the likeliest combinations and makes sure that no hit is used twice.
 """
 
 import itertools
@@ -52,14 +52,14 @@ class Candidates:
         return len(self.event)
 
     def take(self, rows: Any) -> "Candidates":
-        """Return those of the rows."""
+        """Return the candidates in these rows."""
         state = tuple(part[rows] for part in self.state)
         return Candidates(
             self.event[rows], self.seed[rows], self.score[rows], self.missed[rows], self.hits[rows], state
         )
 
     def total(self) -> Floats:
-        """Score with the layers missed last: lost hits one by one, or the track has stopped."""
+        """Score, the layers missed at the end included: their hits were lost, or the track has stopped."""
         total: Floats = self.score + np.maximum(
             self.missed * np.log(LOST), np.where(self.missed > 0, np.log(STOPPED), 0)
         )
@@ -77,8 +77,8 @@ def combinatorial(
 
     Seeds are the hits of layer 0; what is left over seeds again from layer 1, and so on through `starts`, so that a hit
     lost in layer 0 does not cost the track. With `pairs`, every pair of a seed and a hit near it in the next layer is a
-    seed of its own with `branches` alternatives. Returns a track number per hit (n,), -1 for hits of layers that never
-    are seeds and found no track; a hit that nothing joins is a track of its own.
+    seed of its own with `branches` alternatives. Returns a track number per hit (n,), -1 for a hit in a layer without
+    seeds that found no track; a seed that nothing joins is a track of its own.
     """
     labels = np.full(len(hits), -1)
     for start in starts:
@@ -101,7 +101,6 @@ def layerwise(hits: Hits, predictor: Predictor, starts: tuple[int, ...] = tuple(
 
     In a layer each track gets one hit or misses it, each hit goes to one track at most, and the summed log likelihood
     is the largest possible: a conflict is solved for all tracks of the event together. Returns as `combinatorial`.
-
     """
     labels = np.full(len(hits), -1)
     for start in starts:

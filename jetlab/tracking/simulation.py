@@ -1,11 +1,11 @@
 """Simulated events for the toy detector: circles with scattering, lost hits, stopped tracks, noise and shared cells."""
 
 import os
-from typing import Any
 
 import numpy as np
 
 from jetlab.errors import ArgumentError
+from jetlab.io.sample import run_starts
 from jetlab.tracking import detector
 from jetlab.tracking.detector import CELLS, LAYERS, RADII
 from jetlab.tracking.hits import NOISE, Hits
@@ -45,22 +45,25 @@ def simulate(
     direction = rng.uniform(0, 2 * np.pi, n)
     x, y = rng.normal(0, detector.VERTEX, (2, n))
     alive = np.ones(n, bool)
-    columns: list[list[np.ndarray]] = [[] for _ in range(5)]
-    for layer in range(LAYERS):
-        x, y, direction = detector.propagate(x, y, direction, curvature, RADII[layer])
+    found: list[tuple[np.ndarray, ...]] = []
+    for number in range(LAYERS):
+        x, y, direction = detector.propagate(x, y, direction, curvature, RADII[number])
         alive &= ~np.isnan(x)
         seen = alive & (rng.random(n) >= lost)
-        phi = np.arctan2(y[seen], x[seen])
-        cell = detector.nearest_cell(layer, phi)
-        for column, values in zip(columns, (event, track, np.full(n, layer), None, pt), strict=True):
-            column.append(cell if values is None else values[seen])
+        cells = detector.nearest_cell(number, np.arctan2(y[seen], x[seen]))
+        found.append((event[seen], track[seen], np.full(len(cells), number), cells, pt[seen]))
         direction = direction + rng.normal(0, 1, n) * detector.SCATTERING / np.abs(pt)
         alive &= rng.random(n) >= stopped
         extra = np.repeat(np.arange(events), rng.poisson(noise, events))
-        random: tuple[Any, ...] = (extra, NOISE, layer, rng.integers(0, CELLS[layer], len(extra)), np.nan)
-        for column, values in zip(columns, random, strict=True):
-            column.append(np.broadcast_to(values, extra.shape))
-    return _ordered(rng, merge, *(np.concatenate(column) for column in columns))
+        cells = rng.integers(0, CELLS[number], len(extra))
+        found.append((extra, *(np.broadcast_to(value, extra.shape) for value in (NOISE, number, cells, np.nan))))
+    columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
+    if merge:
+        columns = _merged(*columns)
+    order = np.lexsort((rng.random(len(columns[0])), columns[0]))
+    event, track, layer, iphi, pt = (column[order] for column in columns)
+    phi = detector.cell_phi(layer, iphi)
+    return Hits(event, track, layer, iphi, RADII[layer] * np.cos(phi), RADII[layer] * np.sin(phi), pt)
 
 
 def simulate_hits(events: int, output: str | os.PathLike[str], seed: int = 1, multiplicity: float = 10.0) -> Hits:
@@ -70,28 +73,14 @@ def simulate_hits(events: int, output: str | os.PathLike[str], seed: int = 1, mu
     return hits
 
 
-def _ordered(
-    rng: np.random.Generator,
-    merge: bool,
-    event: np.ndarray,
-    track: np.ndarray,
-    layer: np.ndarray,
-    iphi: np.ndarray,
-    pt: np.ndarray,
-) -> Hits:
-    if merge:
-        # Stable: within a cell the tracks stay in the order they were made, noise last.
-        order = np.lexsort((iphi, layer, event))
-        same = np.ones(len(order), bool)
-        for column in (event, layer, iphi):
-            same[1:] &= column[order][1:] == column[order][:-1]
-        same[:1] = False
-        kept = np.sort(order[~same])
-        event, track, layer, iphi, pt = (column[kept] for column in (event, track, layer, iphi, pt))
-    order = np.lexsort((rng.random(len(event)), event))
-    event, track, layer, iphi, pt = (column[order] for column in (event, track, layer, iphi, pt))
-    phi = detector.cell_phi(layer, iphi)
-    return Hits(event, track, layer, iphi, RADII[layer] * np.cos(phi), RADII[layer] * np.sin(phi), pt)
+def _merged(
+    event: np.ndarray, track: np.ndarray, layer: np.ndarray, iphi: np.ndarray, pt: np.ndarray
+) -> list[np.ndarray]:
+    """The columns with one hit in each cell of an event."""
+    # Stable: within a cell the tracks stay in the order in which they were made, noise last.
+    order = np.lexsort((iphi, layer, event))
+    kept = np.sort(order[run_starts([event[order], layer[order], iphi[order]])])
+    return [column[kept] for column in (event, track, layer, iphi, pt)]
 
 
 def _check(events: int, multiplicity: float, noise: float, lost: float, stopped: float) -> None:

@@ -1,7 +1,7 @@
 """Tracks as sequences of steps, the inputs and targets of the residual network; domain knowledge lives here.
 
-Only differences of azimuths enter, so that a track learnt at one place of the detector is known everywhere. A step is
-a residual: how far the hit lies from a simple extrapolation of the hits before it, in units of what is usual.
+Only differences of azimuths enter, so a track learnt in one place of the detector is known everywhere. A step is a
+residual: how far the hit lies from a simple extrapolation of the hits before it, in units of its usual size.
 """
 
 from dataclasses import dataclass
@@ -47,8 +47,7 @@ def extrapolate(phi: Floats, layer: Integers, target: Integers | int, physics: b
     """Expected azimuth in the target layer (n,) from the last hits (n, 3), the latest first; layer -1: no such hit.
 
     With `physics`: along phi = a + b r + c / r through the last three hits (bending b, vertex beside the origin c),
-    along a straight line in r through two, else where the last hit is. Without: always where the last hit is.
-
+    along a straight line in r through two, otherwise where the last hit is. Without: always where the last hit is.
     """
     here = phi[:, 0]
     if not physics:
@@ -57,7 +56,7 @@ def extrapolate(phi: Floats, layer: Integers, target: Integers | int, physics: b
     to = RADII[target] - r[:, 0]
     known = (layer >= 0).sum(axis=1)
     one, two = wrap(here - phi[:, 1]), wrap(here - phi[:, 2])
-    # Where hits are missing the radii would coincide; what is divided there is not used.
+    # Where hits are missing the radii would coincide; the quotients there are not used.
     safe = np.where(known >= 2, r[:, 0] - r[:, 1], 1.0)
     straight = here + one / safe * to
     inverse = 1 / r
@@ -119,7 +118,6 @@ def inputs(phi: Floats, layer: Integers, residual: Floats, physics: bool) -> NDA
     """What the network sees of a hit, float32 (n, width): its residual, compressed, and its layer, one-hot.
 
     With `physics` also the slope of the last step and of the one before (the curvature), and how many hits are known.
-
     """
     columns = [np.arcsinh(np.clip(residual, -1e3, 1e3)), np.arcsinh(10 * np.clip(residual, -1e3, 1e3)) / 3]
     columns += list(np.eye(LAYERS)[np.maximum(layer[:, 0], 0)].T)
@@ -136,7 +134,7 @@ def inputs(phi: Floats, layer: Integers, residual: Floats, physics: bool) -> NDA
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """What the residual network starts from, without a network: shows what learning and what the search adds.
+    """What the residual network starts from, without the network: it shows what learning adds, and what the search.
 
     `width` is in units of the usual residual of such a step, which `fit` takes from training events.
     """

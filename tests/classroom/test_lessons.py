@@ -36,6 +36,13 @@ def test_table(folder: Path) -> None:
     ]
 
 
+def test_a_folder_within_a_hidden_one_has_its_lessons(folder: Path) -> None:
+    hidden = folder / ".local" / "kit"
+    write(hidden / "01_data.ipynb", "# M1 · Data")
+    assert lessons.paths(hidden) == [hidden / "01_data.ipynb"]
+    assert [path.name for path in lessons.paths(folder)][:2] == ["00_welcome.ipynb", "P1_fit.ipynb"]
+
+
 def test_shown_as_markdown(folder: Path) -> None:
     bundle, _ = DisplayFormatter().format(lessons.show(folder))
     assert "pre/P1_fit.ipynb" in bundle["text/markdown"]

@@ -5,8 +5,10 @@ That the copies run to their end, with solutions and without, is shown where all
 
 import ast
 import builtins
+import itertools
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -41,73 +43,90 @@ def copies(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
     return folders
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
-def test_no_solution_leaks(lesson: Path, copies: dict[bool, Path]) -> None:
-    name = lesson.relative_to(NOTEBOOKS)
-    assert solutions(copies[False] / name) == []
-    assert solutions(copies[True] / name) == solutions(lesson)
-    left = code(copies[False] / name).splitlines()
-    assert answers(lesson) & set(left) == set()
-    assert left.count("answer = ...") == code(lesson).splitlines().count("answer = ...")
+def test_no_solution_leaks(subtests: pytest.Subtests, copies: dict[bool, Path]) -> None:
+    for lesson in LESSONS:
+        with subtests.test(lesson=lesson.stem):
+            name = lesson.relative_to(NOTEBOOKS)
+            assert solutions(copies[False] / name) == []
+            assert solutions(copies[True] / name) == solutions(lesson)
+            left = code(copies[False] / name).splitlines()
+            assert answers(lesson) & set(left) == set()
+            assert left.count("answer = ...") == code(lesson).splitlines().count("answer = ...")
 
 
-@pytest.mark.parametrize("kept", [True, False])
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
-def test_a_copy_has_the_cells_that_were_tested(lesson: Path, kept: bool, copies: dict[bool, Path]) -> None:
-    cells = nbformat.read(lesson, as_version=4).cells
-    expected = [cell for cell in cells if kept or "solution" not in cell.metadata.get("tags", [])]
-    written = nbformat.read(copies[kept] / lesson.relative_to(NOTEBOOKS), as_version=4).cells
-    assert [(cell.cell_type, cell.source) for cell in written] == [(cell.cell_type, cell.source) for cell in expected]
+def test_a_copy_has_the_cells_that_were_tested(subtests: pytest.Subtests, copies: dict[bool, Path]) -> None:
+    for lesson, kept in itertools.product(LESSONS, [True, False]):
+        with subtests.test(lesson=lesson.stem, kept=kept):
+            cells = nbformat.read(lesson, as_version=4).cells
+            expected = [cell for cell in cells if kept or "solution" not in cell.metadata.get("tags", [])]
+            written = nbformat.read(copies[kept] / lesson.relative_to(NOTEBOOKS), as_version=4).cells
+            assert [(each.cell_type, each.source) for each in written] == [(c.cell_type, c.source) for c in expected]
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
-def test_every_exercise_is_known_asked_once_and_solved_once(lesson: Path, copies: dict[bool, Path]) -> None:
-    exercise = re.compile(r'check\.exercise\(\s*"([^"]+)"')
-    asked = Counter(exercise.findall(code(copies[False] / lesson.relative_to(NOTEBOOKS))))
-    solved = Counter(name for source in solutions(lesson) for name in exercise.findall(source))
-    prefix = lesson.stem.partition("_")[0]
-    prefix = f"M{int(prefix)}" if prefix.isdecimal() else prefix
-    known = [name for name in check.exercises() if name.startswith(f"{prefix}.")]
-    assert known
-    assert asked == solved == Counter(known)
+def test_every_exercise_is_known_asked_once_and_solved_once(
+    subtests: pytest.Subtests, copies: dict[bool, Path]
+) -> None:
+    for lesson in LESSONS:
+        with subtests.test(lesson=lesson.stem):
+            exercise = re.compile(r'check\.exercise\(\s*"([^"]+)"')
+            asked = Counter(exercise.findall(code(copies[False] / lesson.relative_to(NOTEBOOKS))))
+            solved = Counter(name for source in solutions(lesson) for name in exercise.findall(source))
+            prefix = lesson.stem.partition("_")[0]
+            prefix = f"M{int(prefix)}" if prefix.isdecimal() else prefix
+            known = [name for name in check.exercises() if name.startswith(f"{prefix}.")]
+            assert known
+            assert asked == solved == Counter(known)
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
-def test_solutions_are_folded(lesson: Path) -> None:
-    cells = nbformat.read(lesson, as_version=4).cells
-    tagged = [cell for cell in cells if "solution" in cell.metadata.get("tags", [])]
-    assert [cell.source for cell in tagged if not cell.metadata.get("jupyter", {}).get("source_hidden")] == []
+def test_solutions_are_folded(subtests: pytest.Subtests) -> None:
+    for lesson in LESSONS:
+        with subtests.test(lesson=lesson.stem):
+            cells = nbformat.read(lesson, as_version=4).cells
+            tagged = [cell for cell in cells if "solution" in cell.metadata.get("tags", [])]
+            assert [cell.source for cell in tagged if not cell.metadata.get("jupyter", {}).get("source_hidden")] == []
 
 
 def test_lessons_have_solutions_to_lose() -> None:
     assert all(answers(lesson) for lesson in LESSONS)
 
 
-@pytest.mark.parametrize("kept", [True, False])
-def test_copies_are_whole(kept: bool, copies: dict[bool, Path]) -> None:
-    written = sorted(path.relative_to(copies[kept]) for path in copies[kept].rglob("*.ipynb"))
-    assert written == [lesson.relative_to(NOTEBOOKS) for lesson in LESSONS]
-    for name in written:
-        notebook = nbformat.read(copies[kept] / name, as_version=nbformat.NO_CONVERT)
-        nbformat.validate(notebook)
-        assert not any(cell.get("outputs") for cell in notebook.cells)
+def test_copies_are_whole(subtests: pytest.Subtests, copies: dict[bool, Path]) -> None:
+    for kept in [True, False]:
+        with subtests.test(kept=kept):
+            written = sorted(path.relative_to(copies[kept]) for path in copies[kept].rglob("*.ipynb"))
+            assert written == [lesson.relative_to(NOTEBOOKS) for lesson in LESSONS]
+            for name in written:
+                notebook = nbformat.read(copies[kept] / name, as_version=nbformat.NO_CONVERT)
+                nbformat.validate(notebook)
+                assert not any(cell.get("outputs") for cell in notebook.cells)
 
 
-@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
-def test_no_cell_needs_what_only_a_solution_defines(lesson: Path, copies: dict[bool, Path]) -> None:
-    known = set(dir(builtins))
-    for cell in nbformat.read(copies[False] / lesson.relative_to(NOTEBOOKS), as_version=4).cells:
-        if cell.cell_type == "code":
-            tree = ast.parse(cell.source)
-            names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-            known |= {node.id for node in names if not isinstance(node.ctx, ast.Load)}
-            known |= {argument.arg for argument in ast.walk(tree) if isinstance(argument, ast.arg)}
-            known |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name}
-            defined = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef))
-            known |= {node.name for node in defined}
-            imported = (alias for node in ast.walk(tree) if hasattr(node, "names") for alias in node.names)
-            known |= {(alias.asname or alias.name).partition(".")[0] for alias in imported}
-            assert {node.id for node in names if isinstance(node.ctx, ast.Load)} <= known
+def test_no_cell_needs_what_only_a_solution_defines(subtests: pytest.Subtests, copies: dict[bool, Path]) -> None:
+    for lesson in LESSONS:
+        with subtests.test(lesson=lesson.stem):
+            known = set(dir(builtins))
+            for cell in nbformat.read(copies[False] / lesson.relative_to(NOTEBOOKS), as_version=4).cells:
+                if cell.cell_type == "code":
+                    nodes = list(ast.walk(ast.parse(cell.source)))
+                    known |= set(defined(nodes))
+                    used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+                    assert used <= known
+
+
+def defined(nodes: list[ast.AST]) -> Iterator[str]:
+    """The names that code assigns, imports or defines."""
+    for node in nodes:
+        match node:
+            case ast.Name(ctx=ast.Store() | ast.Del()):
+                yield node.id
+            case ast.arg():
+                yield node.arg
+            case ast.FunctionDef() | ast.ClassDef():
+                yield node.name
+            case ast.ExceptHandler(name=str()):
+                yield node.name
+            case ast.Import() | ast.ImportFrom():
+                yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
 
 
 def test_same_bytes_twice(tmp_path: Path, copies: dict[bool, Path]) -> None:

@@ -1,28 +1,17 @@
-"""The comparison of taggers and its plots, against cases whose answers are known."""
+"""The comparison of taggers, against cases whose answers are known."""
 
 import numpy as np
 import pytest
 import scipy.stats
 
-from jetlab import metrics, plots
-from jetlab.metrics import Estimate, comparison
+from jetlab import metrics
+from jetlab.metrics import Estimate, MetricError, comparison
+from tests.samples import scored_jets
 
 
 @pytest.fixture(scope="module")
 def jets():
-    """Labels, weights, and the scores of a good tagger trained twice and of a worse one."""
-    rng = np.random.default_rng(1)
-    y = np.repeat([0, 1], 1500)
-    truth = rng.normal(1.2 * y)
-    good = [truth + rng.normal(0, 0.2, len(y)) for _ in range(2)]
-    worse = [truth + rng.normal(0, 1.0, len(y)) for _ in range(2)]
-    score = [1 / (1 + np.exp(-values)) for values in (*good, *worse)]
-    return y, rng.uniform(0.5, 1.5, len(y)), score[:2], score[2:]
-
-
-@pytest.fixture
-def ax():
-    return plots.figure().axes[0]
+    return scored_jets()
 
 
 def test_a_row_joins_the_seeds(jets):
@@ -76,21 +65,22 @@ def test_the_bootstrap_of_a_difference_is_that_of_numpy(jets):
 
 def test_differences_want_as_many_trainings_of_both(jets):
     y, weight, good, worse = jets
-    with pytest.raises(comparison.ComparisonError, match="2 and 1 trainings"):
+    with pytest.raises(MetricError, match="2 and 1 trainings"):
         comparison.auc_difference(y, good, worse[:1], weight)
 
 
-@pytest.mark.parametrize("efficiency", [0.1, 0.5, 0.9, 1.0])
-def test_a_cut_accepts_the_fraction_of_w_that_was_asked_for(jets, efficiency):
-    y, weight, good, _ = jets
-    passes = comparison.cut(y, good[0], weight, efficiency)
-    assert np.average(passes[y == 1], weights=weight[y == 1]) == pytest.approx(efficiency, abs=2e-3)
-    assert good[0][passes].min() > good[0][~passes].max() if not passes.all() else efficiency == 1
+def test_a_cut_accepts_the_fraction_of_w_that_was_asked_for(subtests, jets):
+    for efficiency in [0.1, 0.5, 0.9, 1.0]:
+        with subtests.test(efficiency=efficiency):
+            y, weight, good, _ = jets
+            passes = comparison.cut(y, good[0], weight, efficiency)
+            assert np.average(passes[y == 1], weights=weight[y == 1]) == pytest.approx(efficiency, abs=2e-3)
+            assert good[0][passes].min() > good[0][~passes].max() if not passes.all() else efficiency == 1
 
 
 def test_a_cut_names_a_fraction_that_cannot_be(jets):
     y, weight, good, _ = jets
-    with pytest.raises(comparison.ComparisonError, match=r"efficiency is 1\.5"):
+    with pytest.raises(MetricError, match=r"efficiency is 1\.5"):
         comparison.cut(y, good[0], weight, 1.5)
 
 
@@ -106,16 +96,21 @@ def test_rank_correlation_looks_at_the_order_alone():
     assert comparison.correlation({"a": score, "b": turned}, weight)[0, 1] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("decimals", [0, 1, 2])
-def test_jets_of_equal_score_share_their_rank(decimals):
-    rng = np.random.default_rng(3)
-    scores = rng.random((3, 400))
-    scores = {"a": scores[0].round(decimals), "b": (scores[0] + scores[1]).round(decimals), "c": scores[2].round()}
-    matrix = comparison.correlation(scores)
-    assert matrix == pytest.approx(scipy.stats.spearmanr(np.array(list(scores.values())), axis=1).statistic)
-    mixed = rng.permutation(400)
-    in_another_order = comparison.correlation({name: score[mixed] for name, score in scores.items()})
-    assert in_another_order == pytest.approx(matrix), "the order of the jets in the file says nothing"
+def test_jets_of_equal_score_share_their_rank(subtests):
+    for decimals in [0, 1, 2]:
+        with subtests.test(decimals=decimals):
+            rng = np.random.default_rng(3)
+            scores = rng.random((3, 400))
+            scores = {
+                "a": scores[0].round(decimals),
+                "b": (scores[0] + scores[1]).round(decimals),
+                "c": scores[2].round(),
+            }
+            matrix = comparison.correlation(scores)
+            assert matrix == pytest.approx(scipy.stats.spearmanr(np.array(list(scores.values())), axis=1).statistic)
+            mixed = rng.permutation(400)
+            in_another_order = comparison.correlation({name: score[mixed] for name, score in scores.items()})
+            assert in_another_order == pytest.approx(matrix), "the order of the jets in the file says nothing"
 
 
 def test_independent_cuts_are_not_correlated():
@@ -130,21 +125,19 @@ def test_whole_weights_of_ranks_count_like_copies():
     assert comparison.correlation({"a": scores[0], "b": scores[1]}, times)[0, 1] == pytest.approx(copied)
 
 
-@pytest.mark.parametrize(
-    ("scores", "weight", "message"),
-    [
-        ([1.0, 1.0, 1.0], None, "'flat' gives all jets the same score: .* not defined; leave it out"),
-        ([1.0, 1.0, 2.0], [1.0, 1.0, 0.0], "'flat' gives all jets the same score"),
-        ([1.0, np.nan, 2.0], None, "'flat' has scores that are not finite"),
-        ([1.0, 2.0], None, "'flat' has scores of shape"),
-        ([1.0, 2.0, 3.0], [1.0, -1.0, 1.0], "not negative"),
+def test_a_correlation_that_is_not_defined_says_why(subtests):
+    for scores, weight, message in [
+        ([1.0, 1.0, 1.0], None, "scores of 'flat' are all equal: .* no rank correlation; leave them out"),
+        ([1.0, 1.0, 2.0], [1.0, 1.0, 0.0], "scores of 'flat' are all equal"),
+        ([1.0, np.nan, 2.0], None, "scores of 'flat' are not finite for 1 of 3 jets"),
+        ([1.0, 2.0], None, r"scores of 'flat' \(2,\), weights \(3,\); give one of each per jet"),
+        ([1.0, 2.0, 3.0], [1.0, -1.0, 1.0], "Weights must not be negative"),
         ([1.0, 2.0, 3.0], [0.0, 0.0, 0.0], "all zero"),
-        ([1.0, 2.0, 3.0], [1.0], "one per jet"),
-    ],
-)
-def test_a_correlation_that_is_not_defined_says_why(scores, weight, message):
-    with pytest.raises(comparison.ComparisonError, match=message):
-        comparison.correlation({"good": [1.0, 2.0, 3.0], "flat": scores}, weight)
+        ([1.0, 2.0, 3.0], [1.0], r"weights \(1,\)"),
+    ]:
+        with subtests.test(message=message):
+            with pytest.raises(MetricError, match=message):
+                comparison.correlation({"good": [1.0, 2.0, 3.0], "flat": scores}, weight)
 
 
 def test_efficiency_per_bin_is_weighted_and_empty_bins_stay_empty():
@@ -176,62 +169,5 @@ def test_divergence_is_zero_for_one_shape_and_one_for_none_in_common():
     mass = np.concatenate([np.full(50, 20.0), np.full(50, 80.0)])
     assert comparison.divergence(mass, np.arange(100) % 2 == 0) == pytest.approx(0, abs=1e-12)
     assert comparison.divergence(mass, mass > 50) == pytest.approx(1)
-    with pytest.raises(comparison.ComparisonError, match="none does"):
+    with pytest.raises(MetricError, match="none does"):
         comparison.divergence(mass, mass > 0)
-
-
-def test_rocs_have_a_curve_each_and_bands_where_asked_for(ax, jets):
-    y, weight, good, worse = jets
-    scores = {f"tagger {number}": score for number, score in enumerate((*good, *worse) * 2)}
-    plots.comparison.rocs(ax, y, scores, weight, bands=("tagger 1",))
-    curves = [line for line in ax.lines if "AUC" in str(line.get_label())]
-    assert len(curves) == 8
-    assert len({(line.get_color(), line.get_linestyle()) for line in curves}) == 8
-    assert len(ax.collections) == 1
-    assert len(ax.get_legend().get_texts()) == 9
-    assert plots.png(ax.figure)
-
-
-def test_differences_stand_in_order_with_two_error_bars(ax):
-    plots.comparison.differences(ax, {"first": Estimate(0.01, 0.004), "second": Estimate(-0.02, 0.001)})
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["first", "second"]
-    assert list(ax.lines[0].get_ydata()) == [1, 0]
-    ends = sorted(float(np.ptp(bar.get_segments()[0][:, 0])) for bar in ax.collections)
-    assert ends == pytest.approx([0.008, 0.016])
-
-
-def test_the_correlation_table_shows_its_numbers(ax, jets):
-    _, weight, good, worse = jets
-    plots.comparison.correlation(ax, {"a": good[0], "b": good[1], "c": worse[0]}, weight, "all")
-    shown = [text.get_text() for text in ax.texts]
-    assert shown[::4] == ["1.00"] * 3
-    assert float(shown[1]) > float(shown[2])
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c"]
-
-
-def test_sculpting_compares_unit_areas_and_tells_the_divergence(ax):
-    rng = np.random.default_rng(5)
-    mass = rng.uniform(0, 160, 4000)
-    plots.comparison.sculpting(ax, mass, {"window": np.abs(mass - 80) < 25, "fair": rng.random(4000) < 0.3})
-    areas = [np.sum(bars.lines[0].get_ydata()) for bars in ax.containers]
-    assert areas == pytest.approx([1, 1])
-    labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels[0] == "all QCD jets"
-    assert labels[2] == "fair: 0.00 bit"
-    assert labels[1].startswith("window: 0.")
-    assert labels[1] != "window: 0.00 bit"
-
-
-def test_efficiency_and_calibration_draw_a_series_for_each_tagger(jets):
-    y, weight, good, worse = jets
-    fig = plots.figure(ncols=2)
-    left, right = fig.axes
-    pt = np.random.default_rng(6).uniform(200, 500, len(y))
-    passing = {name: comparison.cut(y, score, weight) for name, score in (("a", good[0]), ("b", worse[0]))}
-    plots.comparison.efficiency(left, pt, passing, weight, ylabel="W that pass")
-    plots.comparison.calibration(right, y, {"a": good[0], "b": worse[0]}, weight)
-    assert [len(ax.containers) for ax in fig.axes] == [2, 2]
-    assert left.get_ylabel() == "W that pass"
-    assert left.get_xlabel() == "jet pt [GeV]"
-    assert right.get_xlim() == right.get_ylim() == (0, 1)
-    assert plots.png(fig)

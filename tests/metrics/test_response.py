@@ -132,41 +132,39 @@ def test_the_same_seed_gives_the_same_errors():
     assert response.closure(values, seed=4).error != response.closure(values, seed=5).error
 
 
-@pytest.mark.parametrize(
-    ("call", "word"),
-    [
+def test_what_makes_no_sense_is_said(subtests):
+    for call, word in [
         (lambda: response.response([1.0], [1.0, 2.0]), "one of each per jet"),
-        (lambda: response.response([], []), "one of each per jet"),
+        (lambda: response.response([], []), "no jets"),
         (lambda: response.response([1.0], [0.0]), "above zero"),
         (lambda: response.response([np.nan], [1.0]), "not finite"),
         (lambda: response.closure([1.0]), "at least 2"),
         (lambda: response.closure([1.0, np.inf]), "not finite"),
-        (lambda: response.closure([1.0, 1.1], [1.0, -1.0]), "negative"),
+        (lambda: response.closure([1.0, 1.1], [1.0, -1.0]), "must not be negative"),
         (lambda: response.closure([1.0, 1.1], [0.0, 0.0]), "weight above zero, not 0"),
         (lambda: response.closure([1.0, 1.1], [1.0, 0.0]), "at least 2 jets with a weight above zero, not 1"),
         (lambda: response.closure([1.0, 1.1], [1.0, np.nan]), "finite"),
         (lambda: response.closure([1.0, 1.1], [1.0, np.inf]), "finite"),
         (lambda: response.closure([]), "at least 2"),
-        (lambda: response.closure([[1.0, 1.1]]), "one per jet"),
+        (lambda: response.closure([[1.0, 1.1]]), "one of each per jet"),
         (lambda: response.resolution([0.0, 0.0, 0.0]), "median response is zero"),
         (lambda: response.response([100.0, 100.0], [100.0, 0.0]), "above zero"),
         (lambda: response.gain([1.0], [1.0]), "at least 2"),
         (lambda: response.gain([0.9, 1.1], [1.0, 1.0]), "no width"),
         (lambda: response.gain([0.9, 1.1], [0.8, 1.2]), "no width"),
-        (lambda: response.closure([1.0, 1.1], [1.0]), "one per jet"),
+        (lambda: response.closure([1.0, 1.1], [1.0]), "one of each per jet"),
         (lambda: response.resolution([1.0, 1.1], replicas=1), "at least 2"),
         (lambda: response.gain([1.0, 1.1], [1.0]), "same jets"),
-        (lambda: response.binned([1.0, 1.1], [1.0], (0, 1)), "one per jet"),
+        (lambda: response.binned([1.0, 1.1], [1.0], (0, 1)), "one of each per jet"),
         (lambda: response.binned([1.0], [1.0], (0, 0)), "rise"),
         (lambda: response.binned([1.0], [1.0], (0, np.nan)), "rise"),
-        (lambda: response.binned([1.0, 1.1], [1.0, 1.0], (0, 2), [1.0]), "one per jet"),
-        (lambda: response.binned([1.0, 1.1], [1.0, 1.0], (0, 2), [1.0, -1.0]), "negative"),
+        (lambda: response.binned([1.0, 1.1], [1.0, 1.0], (0, 2), [1.0]), "one of each per jet"),
+        (lambda: response.binned([1.0, 1.1], [1.0, 1.0], (0, 2), [1.0, -1.0]), "must not be negative"),
         (lambda: response.binned([1.0, np.nan], [1.0, 5.0], (0, 2)), "not finite"),
         (lambda: response.binned([1.0, 1.1], [1.0, np.nan], (0, 2)), "not finite"),
         (lambda: response.binned([], [], (0, 2)).worst, "No bin"),
         (lambda: response.binned([1.0], [1.0], (0, 1)).worst, "No bin"),
-    ],
-)
-def test_what_makes_no_sense_is_said(call, word):
-    with pytest.raises(MetricError, match=word):
-        call()
+    ]:
+        with subtests.test(word=word):
+            with pytest.raises(MetricError, match=word):
+                call()

@@ -1,5 +1,6 @@
 """ROC, AUC, accuracy, rejection and their uncertainties against scikit-learn and closed forms."""
 
+import itertools
 import math
 
 import numpy as np
@@ -24,22 +25,26 @@ def exponential(n, ratio, seed=0):
     return y, rng.exponential(size=2 * n) * np.where(y == 1, ratio, 1.0)
 
 
-@pytest.mark.parametrize("ties", [False, True])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_agrees_with_scikit_learn(ties, weighted):
-    rng = np.random.default_rng(7)
-    y = rng.integers(0, 2, 3000)
-    score = 1 / (1 + np.exp(-(rng.normal(size=3000) + y)))
-    score = np.round(score, 1) if ties else score
-    weight = rng.exponential(size=3000) * rng.integers(0, 3, 3000) if weighted else None
-    # scikit-learn's curve leaves out jets of weight zero.
-    kept = np.ones(3000, bool) if weight is None else weight > 0
-    curve = metrics.roc(y[kept], score[kept], None if weight is None else weight[kept])
-    reference = roc_curve(y, score, sample_weight=weight, drop_intermediate=False)
-    for ours, theirs in zip(curve, reference, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
-    assert metrics.auc(y, score, weight) == pytest.approx(roc_auc_score(y, score, sample_weight=weight), abs=1e-12)
-    assert metrics.accuracy(y, score, weight) == pytest.approx(accuracy_score(y, score > 0.5, sample_weight=weight))
+def test_agrees_with_scikit_learn(subtests):
+    for weighted, ties in itertools.product([False, True], repeat=2):
+        with subtests.test(weighted=weighted, ties=ties):
+            rng = np.random.default_rng(7)
+            y = rng.integers(0, 2, 3000)
+            score = 1 / (1 + np.exp(-(rng.normal(size=3000) + y)))
+            score = np.round(score, 1) if ties else score
+            weight = rng.exponential(size=3000) * rng.integers(0, 3, 3000) if weighted else np.ones(3000)
+            # scikit-learn's curve leaves out jets of weight zero.
+            kept = weight > 0
+            curve = metrics.roc(y[kept], score[kept], weight[kept] if weighted else None)
+            reference = roc_curve(y, score, sample_weight=weight, drop_intermediate=False)
+            for ours, theirs in zip(curve, reference, strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
+            area, right = (
+                roc_auc_score(y, score, sample_weight=weight),
+                accuracy_score(y, score > 0.5, sample_weight=weight),
+            )
+            assert metrics.auc(y, score, weight) == pytest.approx(area, abs=1e-12)
+            assert metrics.accuracy(y, score, weight) == pytest.approx(right)
 
 
 def test_whole_weights_count_like_copies():
@@ -50,11 +55,12 @@ def test_whole_weights_count_like_copies():
     assert metrics.rejection(y, score, times, 0.37) == pytest.approx(metrics.rejection(*copied, None, 0.37))
 
 
-@pytest.mark.parametrize("separation", [0.0, 0.5, 1.0, 2.0])
-def test_auc_of_gaussians_apart(separation):
-    y, score = gaussian(40_000, separation)
-    expected = 0.5 * (1 + math.erf(separation / 2))  # Phi(d / sqrt 2)
-    assert metrics.auc(y, score) == pytest.approx(expected, abs=0.006)
+def test_auc_of_gaussians_apart(subtests):
+    for separation in [0.0, 0.5, 1.0, 2.0]:
+        with subtests.test(separation=separation):
+            y, score = gaussian(40_000, separation)
+            expected = 0.5 * (1 + math.erf(separation / 2))  # Phi(d / sqrt 2)
+            assert metrics.auc(y, score) == pytest.approx(expected, abs=0.006)
 
 
 def test_auc_and_rejection_of_exponentials():
@@ -92,31 +98,30 @@ def test_network_output_may_have_a_second_axis():
     assert metrics.auc(y, score[:, None]) == metrics.auc(y, score)
 
 
-@pytest.mark.parametrize(
-    ("y", "score", "weight", "message"),
-    [
+def test_undefined_metrics_say_why(subtests):
+    for y, score, weight, message in [
         ([1, 1], [0.1, 0.2], None, "no QCD jet"),
         ([0, 0], [0.1, 0.2], None, "no W jet"),
         ([1, 0], [0.1, 0.2], [0.0, 1.0], "no W jet"),
         ([], [], None, "no W jet"),
-        ([1, 0], [0.1, 0.2], [1.0, -1.0], "not negative"),
+        ([1, 0], [0.1, 0.2], [1.0, -1.0], "must not be negative"),
         ([1, 0], [0.1, 0.2], [1.0, np.nan], "finite"),
         ([1, 0], [0.1, np.nan], None, "not finite for 1 of 2 jets"),
         ([1, 2], [0.1, 0.2], None, r"1 \(W\) or 0 \(QCD\)"),
-        ([1, 0], [0.1, 0.2, 0.3], None, r"shapes \(2,\), \(3,\)"),
-        ([1, 0], [0.1, 0.2], [1.0], r"\(1,\)"),
-    ],
-)
-def test_undefined_metrics_say_why(y, score, weight, message):
-    for function in (metrics.roc, metrics.auc, metrics.accuracy, metrics.rejection, metrics.evaluate):
-        with pytest.raises(MetricError, match=message):
-            function(y, score, weight)
+        ([1, 0], [0.1, 0.2, 0.3], None, r"labels \(2,\), scores \(3,\)"),
+        ([1, 0], [0.1, 0.2], [1.0], r"weights \(1,\)"),
+    ]:
+        with subtests.test(message=message):
+            for function in (metrics.roc, metrics.auc, metrics.accuracy, metrics.rejection, metrics.evaluate):
+                with pytest.raises(MetricError, match=message):
+                    function(y, score, weight)
 
 
-@pytest.mark.parametrize("efficiency", [0.0, -0.1, 1.1, np.nan])
-def test_impossible_signal_efficiency(efficiency):
-    with pytest.raises(MetricError, match="signal_efficiency"):
-        metrics.rejection([1, 0], [1.0, 0.0], None, efficiency)
+def test_impossible_signal_efficiency(subtests):
+    for efficiency in [0.0, -0.1, 1.1, np.nan]:
+        with subtests.test(efficiency=efficiency):
+            with pytest.raises(MetricError, match="signal_efficiency"):
+                metrics.rejection([1, 0], [1.0, 0.0], None, efficiency)
 
 
 def hanley_mcneil(auc, n_signal, n_background):
@@ -212,15 +217,13 @@ def test_effective_size():
         metrics.effective_size([0.0, 0.0])
 
 
-@pytest.mark.parametrize(
-    ("estimate", "text"),
-    [
+def test_estimates_print_with_two_digits_of_error(subtests):
+    for estimate, text in [
         (Estimate(0.84612, 0.00312), "0.8461 ± 0.0031"),
         (Estimate(123.4, 12.0), "123 ± 12"),
         (Estimate(12.34, 0.56), "12.34 ± 0.56"),
         (Estimate(np.inf, np.inf), "inf ± inf"),
         (Estimate(1.0, 0.0), "1 ± 0"),
-    ],
-)
-def test_estimates_print_with_two_digits_of_error(estimate, text):
-    assert str(estimate) == text
+    ]:
+        with subtests.test(text=text):
+            assert str(estimate) == text

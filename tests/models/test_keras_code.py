@@ -63,32 +63,34 @@ def executed(text, **names):
     return names
 
 
-@pytest.mark.parametrize(("model", "row", "changes"), CASES)
-def test_the_code_builds_the_same_network(model, row, changes):
-    config = RunConfig(**{"model": model, "nodes": 5, "seed": 3, **changes})
-    keras.utils.set_random_seed(config.seed)
-    expected = models.build(config, row)
-    keras.utils.set_random_seed(99)
-    found = executed(keras_code.model_code(config, row))["model"]
-    assert found.name == expected.name
-    assert [type(each) for each in found.operations] == [type(each) for each in expected.operations]
-    # Operations, as the sum of deep_sets, have no names of their own: Keras counts them through.
-    assert [layer.name for layer in found.layers] == [layer.name for layer in expected.layers]
-    assert [layer.get_config() for layer in found.layers] == [layer.get_config() for layer in expected.layers]
-    weights = list(zip(found.get_weights(), expected.get_weights(), strict=True))
-    assert sum(each.size for each, _ in weights) == models.count_parameters(config, row)
-    for ours, theirs in weights:
-        np.testing.assert_array_equal(ours, theirs)
-    x = inputs(row, 6)
-    np.testing.assert_array_equal(training.outputs(found, x), training.outputs(expected, x))
+def test_the_code_builds_the_same_network(subtests):
+    for model, row, changes in CASES:
+        with subtests.test(model=model, row=row, changes=changes):
+            config = RunConfig(**{"model": model, "nodes": 5, "seed": 3, **changes})
+            keras.utils.set_random_seed(config.seed)
+            expected = models.build(config, row)
+            keras.utils.set_random_seed(99)
+            found = executed(keras_code.model_code(config, row))["model"]
+            assert found.name == expected.name
+            assert [type(each) for each in found.operations] == [type(each) for each in expected.operations]
+            # Operations, as the sum of deep_sets, have no names of their own: Keras counts them through.
+            assert [layer.name for layer in found.layers] == [layer.name for layer in expected.layers]
+            assert [layer.get_config() for layer in found.layers] == [layer.get_config() for layer in expected.layers]
+            weights = list(zip(found.get_weights(), expected.get_weights(), strict=True))
+            assert sum(each.size for each, _ in weights) == models.count_parameters(config, row)
+            for ours, theirs in weights:
+                np.testing.assert_array_equal(ours, theirs)
+            x = inputs(row, 6)
+            np.testing.assert_array_equal(training.outputs(found, x), training.outputs(expected, x))
 
 
-@pytest.mark.parametrize("size", [2, 4, 5, 33])
-def test_small_images_are_pooled_as_often(size):
-    config = RunConfig(model="cnn", layers=6, nodes=1)
-    text = keras_code.model_code(config, (size, size, 1))
-    expected = [layer.name for layer in models.build(config, (size, size, 1)).layers if "pooling" in layer.name]
-    assert [name for name in (f"pooling_{i}" for i in range(1, 7)) if f'"{name}"' in text] == expected
+def test_small_images_are_pooled_as_often(subtests):
+    for size in [2, 4, 5, 33]:
+        with subtests.test(size=size):
+            config = RunConfig(model="cnn", layers=6, nodes=1)
+            text = keras_code.model_code(config, (size, size, 1))
+            expected = [layer.name for layer in models.build(config, (size, size, 1)).layers if "pooling" in layer.name]
+            assert [name for name in (f"pooling_{i}" for i in range(1, 7)) if f'"{name}"' in text] == expected
 
 
 # With all jets in one batch, training does not depend on their order, and the code must do exactly what jetlab does.
@@ -154,15 +156,16 @@ def test_the_code_has_the_very_numbers_of_the_schedule(schedule, epochs, learnin
     assert [rate(epoch) for epoch in range(epochs)] == [config.rate(epoch) for epoch in range(1, epochs + 1)]
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_optimizers_are_those_of_training(optimizer):
-    text = keras_code.fit_code(RunConfig(optimizer=optimizer, learning_rate=3e-5), (4,))
-    line = next(line for line in text.splitlines() if "optimizer=" in line)
-    found = executed(f"found = dict(\n{line}\n)['optimizer']", keras=keras)["found"]
-    expected = keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": 3e-5}})
-    assert type(found) is type(expected)
-    # Keras counts the names through.
-    assert {**found.get_config(), "name": ""} == {**expected.get_config(), "name": ""}
+def test_optimizers_are_those_of_training(subtests):
+    for optimizer in OPTIMIZERS:
+        with subtests.test(optimizer=optimizer):
+            text = keras_code.fit_code(RunConfig(optimizer=optimizer, learning_rate=3e-5), (4,))
+            line = next(line for line in text.splitlines() if "optimizer=" in line)
+            found = executed(f"found = dict(\n{line}\n)['optimizer']", keras=keras)["found"]
+            expected = keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": 3e-5}})
+            assert type(found) is type(expected)
+            # Keras counts the names through.
+            assert {**found.get_config(), "name": ""} == {**expected.get_config(), "name": ""}
 
 
 def test_early_stopping_is_the_configured_one():

@@ -102,9 +102,8 @@ def test_texts_of_earlier_days_are_read():
     assert share.from_text(text) == config
 
 
-@pytest.mark.parametrize(
-    "pasted",
-    [
+def test_what_a_chat_puts_around_a_text(subtests):
+    for pasted in [
         "`{}`",
         "```\n{}\n```",
         "> {}\n",
@@ -115,12 +114,11 @@ def test_texts_of_earlier_days_are_read():
         "Anna Lena, 11:04: {}!",
         "please try {}",
         "({})",
-    ],
-)
-def test_what_a_chat_puts_around_a_text(pasted):
-    config = TYPICAL[2]
-    assert share.from_text(pasted.format(share.to_text(config))) == config
-    assert share.from_text(pasted.format(config.to_json())) == config
+    ]:
+        with subtests.test(pasted=pasted):
+            config = TYPICAL[2]
+            assert share.from_text(pasted.format(share.to_text(config))) == config
+            assert share.from_text(pasted.format(config.to_json())) == config
 
 
 def test_what_a_chat_changes_within():
@@ -132,9 +130,8 @@ def test_what_a_chat_changes_within():
     assert share.from_text(json_text.replace("jet_pt", "jet_\npt")) == config
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_mistakes_are_explained_kindly(subtests):
+    for text, message in [
         ("", "There is no text: paste"),
         (" \n\u200b", "There is no text: paste"),
         ("https://example.org/lab", "The text has no jl2-"),
@@ -160,11 +157,10 @@ def test_what_a_chat_changes_within():
         ('{"layers": ' + "9" * 5000 + "}", "not a run configuration"),
         ('{"dropout": ' + "9" * 400 + "}", "dropout is 9999"),
         ('{"layers": ' + "[" * 15_000 + "}", "not a run configuration|not JSON"),
-    ],
-)
-def test_mistakes_are_explained_kindly(text, message):
-    with pytest.raises(ConfigError, match=message):
-        share.from_text(text)
+    ]:
+        with subtests.test(text=text, message=message):
+            with pytest.raises(ConfigError, match=message):
+                share.from_text(text)
 
 
 def written(content: bytes) -> str:
@@ -177,9 +173,8 @@ def test_the_form_is_the_documented_one():
     assert share.from_text(written(b'{"layers": 2}')) == RunConfig(layers=2)
 
 
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
+def test_a_whole_text_of_something_else_is_refused(subtests):
+    for content, message in [
         (b" " * 10_000_000, "more than 20,000 bytes"),  # some 10,000 letters
         (b"[1]", "JSON list"),
         (b"\xff", "can't decode"),
@@ -187,11 +182,12 @@ def test_the_form_is_the_documented_one():
         (b'{"layers": ' + b"9" * 5000 + b"}", "digits"),
         (b"[" * 15_000, "recursion|JSON"),
         (b'{"heads": 8}', "no field 'heads'"),  # of a later version
-    ],
-)
-def test_a_whole_text_of_something_else_is_refused(content, message):
-    with pytest.raises(ConfigError, match=f"This version of jetlab cannot read the text .*{message}.*ask for the JSON"):
-        share.from_text(written(content))
+    ]:
+        with subtests.test(message=message):
+            with pytest.raises(
+                ConfigError, match=f"This version of jetlab cannot read the text .*{message}.*ask for the JSON"
+            ):
+                share.from_text(written(content))
 
 
 def test_what_is_too_long_to_share_is_refused_when_it_is_written():

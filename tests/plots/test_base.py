@@ -78,12 +78,12 @@ def test_compare_separates_the_classes_on_common_bins(ax):
 
 
 def test_score_distributions_use_y_and_the_whole_range(ax):
-    plots.score_distributions(ax, Y, SCORE, WEIGHT, bins=20)
+    plots.score_distributions(ax, Y, SCORE, WEIGHT)
     w, qcd = (patch.get_data() for patch in ax.patches)
-    assert len(w.values) == 20
+    assert len(w.values) == 40
     assert w.edges[0] == 0
     assert w.edges[-1] == 1
-    expected = np.histogram(SCORE[Y == 1], 20, (0, 1), weights=WEIGHT[Y == 1], density=True)[0]
+    expected = np.histogram(SCORE[Y == 1], 40, (0, 1), weights=WEIGHT[Y == 1], density=True)[0]
     np.testing.assert_allclose(w.values, expected)
     assert np.average(w.edges[1:], weights=w.values) > np.average(qcd.edges[1:], weights=qcd.values)
 
@@ -156,6 +156,21 @@ def test_eta_phi_wraps_around_the_jet_and_marks_classes(ax):
     assert (circle.center, circle.radius) == ((0.0, 3.1), 0.7)
     assert ax.get_aspect() == 1
     assert "rad" in ax.get_ylabel()
+
+
+def test_points_of_several_series_differ_in_colour_and_marker_and_stand_side_by_side(ax):
+    edges = np.array([0.0, 1.0, 3.0])
+    for number in range(8):
+        x = plots.base.places(edges, number, 8)
+        assert (edges[:-1] < x).all()
+        assert (x < edges[1:]).all()
+        plots.points(ax, x, [1.0, 2.0], [0.1, 0.2], f"series {number}", number, line="")
+    lines = [container.lines[0] for container in ax.containers]
+    assert len({(each.get_color(), each.get_marker()) for each in lines}) == 8
+    assert {each.get_linestyle() for each in lines} == {"None"}
+    assert len(np.unique([each.get_xdata() for each in lines])) == 16
+    plots.points(ax, [1, 2], [1, 2], None, "joined", 1, "--", "black")
+    assert (ax.containers[-1].lines[0].get_linestyle(), ax.containers[-1].lines[0].get_color()) == ("--", "black")
 
 
 def drawn():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from jetlab import models, plots
 from jetlab.config import MODELS, RunConfig
@@ -51,20 +52,22 @@ def weights_of(*counts):
     return [rng.normal(size=shape) for shape in shapes]
 
 
-@pytest.mark.parametrize("n", [1, 2, 11, plots.network.MOST])
-def test_small_layers_are_drawn_whole(n):
-    nodes, y = plots.network.shown(n)
-    assert nodes.tolist() == list(range(n))
-    np.testing.assert_allclose(np.diff(y), -1)
-    assert y.sum() == pytest.approx(0)
+def test_small_layers_are_drawn_whole(subtests):
+    for n in [1, 2, 11, plots.network.MOST]:
+        with subtests.test(n=n):
+            nodes, y = plots.network.shown(n)
+            assert nodes.tolist() == list(range(n))
+            np.testing.assert_allclose(np.diff(y), -1)
+            assert y.sum() == pytest.approx(0)
 
 
-@pytest.mark.parametrize("n", [plots.network.MOST + 1, 64, 1024])
-def test_large_layers_are_drawn_from_both_ends(n):
-    nodes, y = plots.network.shown(n)
-    assert nodes.tolist() == [0, 1, 2, 3, n - 4, n - 3, n - 2, n - 1]
-    assert np.diff(y).tolist() == [-1, -1, -1, -3, -1, -1, -1]
-    np.testing.assert_allclose(y, -y[::-1])
+def test_large_layers_are_drawn_from_both_ends(subtests):
+    for n in [plots.network.MOST + 1, 64, 1024]:
+        with subtests.test(n=n):
+            nodes, y = plots.network.shown(n)
+            assert nodes.tolist() == [0, 1, 2, 3, n - 4, n - 3, n - 2, n - 1]
+            assert np.diff(y).tolist() == [-1, -1, -1, -3, -1, -1, -1]
+            np.testing.assert_allclose(y, -y[::-1])
 
 
 def test_the_default_network():
@@ -131,10 +134,11 @@ def test_weights_that_are_zero_or_nan_are_drawn():
     assert set(lines(ax).get_linewidths()) == {0.3}
 
 
-@pytest.mark.parametrize("counts", [(4, 64, 1), (4, 3, 3, 1), (5, 3, 1)])
-def test_weights_of_another_network_are_refused(counts):
-    with pytest.raises(ValueError, match=r"weights have shapes .* but the network has .*get_weights"):
-        drawn(RunConfig(layers=1, nodes=3), (4,), weights_of(*counts))
+def test_weights_of_another_network_are_refused(subtests):
+    for counts in [(4, 64, 1), (4, 3, 3, 1), (5, 3, 1)]:
+        with subtests.test(counts=counts):
+            with pytest.raises(ValueError, match=r"weights have shapes .* but the network has .*get_weights"):
+                drawn(RunConfig(layers=1, nodes=3), (4,), weights_of(*counts))
 
 
 def test_weights_are_those_of_keras():
@@ -148,47 +152,51 @@ def test_inputs_without_names():
     assert {"input 1", "input 2"} <= set(texts(drawn(RunConfig(), 2)))
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("size", [{}, {"width": 5.6, "height": 4.2, "ncols": 2}, {"width": 9.0, "height": 3.0}])
-def test_nothing_overlaps_or_leaves_the_figure(case, size):
-    config, row = CASES[case]
-    if config.model != "dense" and config.layers == 6 and size:
-        size = {**size, "width": 7.0, "height": 4.6}
-    counts = [len(config.inputs), *config.layer_nodes, 2 if config.loss == "gaussian_nll" else 1]
-    weights = weights_of(*counts) if config.model == "dense" else None
-    ax = drawn(config, row, weights, **size)
-    ax.figure.draw_without_rendering()
-    legend = [] if weights is None else ax.get_legend().get_texts()
-    found = [(text.get_text(), text.get_window_extent()) for text in [*ax.texts, ax.title, *legend]]
-    for (one, box), (other, its) in itertools.combinations(found, 2):
-        wide, high = min(box.x1, its.x1) - max(box.x0, its.x0), min(box.y1, its.y1) - max(box.y0, its.y0)
-        # A point of overlap is a descender's.
-        assert min(wide, high) < 2, (one, other)
-    for text, box in found:
-        assert box.x0 >= 0, text
-        assert box.y0 >= 0, text
-        assert box.x1 <= ax.figure.bbox.x1, text
-        assert box.y1 <= ax.figure.bbox.y1, text
+def test_nothing_overlaps_or_leaves_the_figure(subtests):
+    for case, size in itertools.product(
+        CASES, [{}, {"width": 5.6, "height": 4.2, "ncols": 2}, {"width": 9, "height": 3}]
+    ):
+        with subtests.test(case=case, size=size):
+            config, row = CASES[case]
+            many = config.model != "dense" and config.layers == 6 and size
+            weights = None
+            if config.model == "dense":
+                outputs = 2 if config.loss == "gaussian_nll" else 1
+                weights = weights_of(len(config.inputs), *config.layer_nodes, outputs)
+            ax = drawn(config, row, weights, **({**size, "width": 7.0, "height": 4.6} if many else size))
+            ax.figure.draw_without_rendering()
+            legend = [] if weights is None else ax.get_legend().get_texts()
+            found = [(text.get_text(), text.get_window_extent()) for text in [*ax.texts, ax.title, *legend]]
+            for (one, box), (other, its) in itertools.combinations(found, 2):
+                wide, high = min(box.x1, its.x1) - max(box.x0, its.x0), min(box.y1, its.y1) - max(box.y0, its.y0)
+                # A point of overlap is a descender's.
+                assert min(wide, high) < 2, (one, other)
+            for text, box in found:
+                assert box.x0 >= 0, text
+                assert box.y0 >= 0, text
+                assert box.x1 <= ax.figure.bbox.x1, text
+                assert box.y1 <= ax.figure.bbox.y1, text
 
 
-@pytest.mark.parametrize("case", [case for case, (config, _) in CASES.items() if config.model != "dense"])
-def test_there_is_a_box_for_every_layer_and_its_text_is_in_it(case):
-    config, row = CASES[case]
-    ax = drawn(config, row)
-    ax.figure.draw_without_rendering()
-    layers = plots.network.boxes(config, row)
-    polygons = next(each for each in ax.collections if isinstance(each, PolyCollection)).get_paths()
-    assert len(polygons) == sum(3 if box.stack else 1 for box in layers)
-    fronts = [ax.transData.transform_path(polygons[i]).get_extents() for i in _fronts(layers)]
-    words = [text.get_window_extent() for text in ax.texts[: 2 * len(layers)]]
-    for i, (box, front) in enumerate(zip(layers, fronts, strict=True)):
-        assert ax.texts[2 * i].get_text() == box.name
-        assert ax.texts[2 * i + 1].get_text() == "\n".join(box.lines)
-        for extent in words[2 * i : 2 * i + 2]:
-            assert extent.x0 > front.x0
-            assert extent.x1 < front.x1
-            assert extent.y0 > front.y0 - 2
-            assert extent.y1 < front.y1 + 2
+def test_there_is_a_box_for_every_layer_and_its_text_is_in_it(subtests):
+    for case in [case for case, (config, _) in CASES.items() if config.model != "dense"]:
+        with subtests.test(case=case):
+            config, row = CASES[case]
+            ax = drawn(config, row)
+            ax.figure.draw_without_rendering()
+            layers = plots.network.boxes(config, row)
+            polygons = next(each for each in ax.collections if isinstance(each, PolyCollection)).get_paths()
+            assert len(polygons) == sum(3 if box.stack else 1 for box in layers)
+            fronts = [ax.transData.transform_path(polygons[i]).get_extents() for i in _fronts(layers)]
+            words = [text.get_window_extent() for text in ax.texts[: 2 * len(layers)]]
+            for i, (box, front) in enumerate(zip(layers, fronts, strict=True)):
+                assert ax.texts[2 * i].get_text() == box.name
+                assert ax.texts[2 * i + 1].get_text() == "\n".join(box.lines)
+                for extent in words[2 * i : 2 * i + 2]:
+                    assert extent.x0 > front.x0
+                    assert extent.x1 < front.x1
+                    assert extent.y0 > front.y0 - 2
+                    assert extent.y1 < front.y1 + 2
 
 
 def _fronts(layers):
@@ -196,17 +204,18 @@ def _fronts(layers):
     return np.cumsum([3 if box.stack else 1 for box in layers]) - 1
 
 
-@pytest.mark.parametrize("size", [4, 25, 128])
-def test_images_shrink_as_in_keras(size):
-    config = RunConfig(model="cnn", layers=4, nodes=2)
-    found = [box.lines for box in plots.network.boxes(config, (size, size, 1)) if box.name == "conv 3×3"]
-    model = models.build(config, (size, size, 1))
-    names = [layer.name for layer in model.layers]
-    for number, (filters, after) in enumerate(found, start=1):
-        pooled = f"pooling_{number}" in names
-        side, _, n = model.get_layer(f"{'pooling' if pooled else 'convolution'}_{number}").output.shape[1:]
-        assert filters == f"{n} filters"
-        assert after == f"{'pool ' if pooled else ''}{side}×{side}"
+def test_images_shrink_as_in_keras(subtests):
+    for size in [4, 25, 128]:
+        with subtests.test(size=size):
+            config = RunConfig(model="cnn", layers=4, nodes=2)
+            found = [box.lines for box in plots.network.boxes(config, (size, size, 1)) if box.name == "conv 3×3"]
+            model = models.build(config, (size, size, 1))
+            names = [layer.name for layer in model.layers]
+            for number, (filters, after) in enumerate(found, start=1):
+                pooled = f"pooling_{number}" in names
+                side, _, n = model.get_layer(f"{'pooling' if pooled else 'convolution'}_{number}").output.shape[1:]
+                assert filters == f"{n} filters"
+                assert after == f"{'pool ' if pooled else ''}{side}×{side}"
 
 
 def test_boxes_of_the_other_models():
@@ -224,14 +233,30 @@ def test_boxes_of_the_other_models():
     assert all(box.loop == (box.name == "GRU") for box in plots.network.boxes(RunConfig(model="gru"), SEQUENCE))
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_the_title_counts_the_parameters(model):
-    row = {"dense": (4,), "cnn": (25, 25, 1)}.get(model, SEQUENCE)
-    config = RunConfig.standard(model)
-    title = drawn(config, row).get_title()
-    assert title.endswith(f" · {models.count_parameters(config, row):,} parameters")
-    assert config.label in title
-    assert ("relu" in title) == (model not in ("lstm", "gru"))
+def test_the_title_counts_the_parameters(subtests):
+    for model in MODELS:
+        with subtests.test(model=model):
+            row = {"dense": (4,), "cnn": (25, 25, 1)}.get(model, SEQUENCE)
+            config = RunConfig.standard(model)
+            title = drawn(config, row).get_title()
+            assert title.endswith(f" · {models.count_parameters(config, row):,} parameters")
+            assert config.label in title
+            assert ("relu" in title) == (model not in ("lstm", "gru"))
+
+
+def test_axes_may_lie_where_a_user_put_them():
+    """Without a layout that moves them, the drawing is fitted to the axes as they are."""
+    fig = Figure(figsize=(8, 6))
+    wide, narrow = fig.add_axes((0.05, 0.55, 0.9, 0.35)), fig.add_axes((0.05, 0.05, 0.45, 0.35))
+    for ax in (wide, narrow):
+        plots.network.draw(ax, RunConfig.standard("cnn"), (25, 25, 1))
+    fig.draw_without_rendering()
+    n = len(plots.network.boxes(RunConfig.standard("cnn"), (25, 25, 1)))
+    rows = [len({round(text.get_position()[1], 6) for text in ax.texts[: 2 * n : 2]}) for ax in (wide, narrow)]
+    assert rows[0] < rows[1], "boxes go on in another row where the axes are narrow"
+    for ax in (wide, narrow):
+        assert all(ax.bbox.x0 <= each.get_window_extent().x0 for each in ax.texts)
+        assert all(each.get_window_extent().x1 <= ax.bbox.x1 for each in ax.texts)
 
 
 def test_drawn_again_on_the_same_axes():

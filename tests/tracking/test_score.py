@@ -34,9 +34,8 @@ def literal(hits: Hits, predicted: np.ndarray) -> float:
     return float(np.mean(scores))
 
 
-@pytest.mark.parametrize(
-    ("track", "predicted", "expected"),
-    [
+def test_score_by_hand(subtests: pytest.Subtests) -> None:
+    for track, predicted, expected in [
         ([0, 0, 0, 1, 1], [0, 0, 0, 1, 1], 1.0),  # perfect
         ([0, 0, 0, 1, 1], [7, 7, 7, 3, 3], 1.0),  # names do not matter
         ([0, 0, 0, 1, 1], [5, 5, 5, 5, 5], 0.6),  # one track swallows the other: the larger keeps it
@@ -46,23 +45,23 @@ def literal(hits: Hits, predicted: np.ndarray) -> float:
         ([0, 0, 0, 0, 1, 1], [1, 1, 0, 0, 1, 1], 4 / 6),  # tie: the smaller number, which only one claims
         ([0, 0, 0, 1, 1, 1], [0, 0, 1, 1, 1, 0], 4 / 6),  # a swapped hit each
         ([0, 0, -1, 1, 1], [0, 0, 0, 1, -1], 3 / 4),  # noise counts neither for nor against
-    ],
-)
-def test_score_by_hand(track: list[int], predicted: list[int], expected: float) -> None:
-    hits = hits_of(track)
-    assert tracking.efficiencies(hits, np.array(predicted)) == pytest.approx([expected])
-    assert literal(hits, np.array(predicted)) == pytest.approx(expected)
+    ]:
+        with subtests.test(track=track, predicted=predicted, expected=expected):
+            hits = hits_of(track)
+            assert tracking.efficiencies(hits, np.array(predicted)) == pytest.approx([expected])
+            assert literal(hits, np.array(predicted)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_score_is_the_literal_one(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    hits = tracking.simulate(8, rng.integers(1, 12), noise=rng.integers(0, 2), seed=seed)
-    wrong = rng.random(len(hits)) < rng.random()
-    predicted = np.where(wrong, rng.integers(-1, 12, len(hits)), hits.track)
-    efficiency = tracking.efficiencies(hits, predicted)
-    assert np.nanmean(efficiency) == pytest.approx(literal(hits, predicted))
-    assert tracking.evaluate(hits, predicted).efficiency.value == pytest.approx(literal(hits, predicted))
+def test_score_is_the_literal_one(subtests: pytest.Subtests) -> None:
+    for seed in range(20):
+        with subtests.test(seed=seed):
+            rng = np.random.default_rng(seed)
+            hits = tracking.simulate(8, rng.integers(1, 12), noise=rng.integers(0, 2), seed=seed)
+            wrong = rng.random(len(hits)) < rng.random()
+            predicted = np.where(wrong, rng.integers(-1, 12, len(hits)), hits.track)
+            efficiency = tracking.efficiencies(hits, predicted)
+            assert np.nanmean(efficiency) == pytest.approx(literal(hits, predicted))
+            assert tracking.evaluate(hits, predicted).efficiency.value == pytest.approx(literal(hits, predicted))
 
 
 def test_events_do_not_mix_and_the_error_is_that_of_the_mean() -> None:
@@ -95,6 +94,14 @@ def test_noise_alone_is_no_track() -> None:
     assert score.efficiency.value == 1
 
 
+def test_what_cannot_be_measured_is_nan() -> None:
+    """One event has no spread between events, hits without a track have no fakes, and noise alone no efficiency."""
+    score = tracking.evaluate(hits_of([0, 0, 0]), np.full(3, -1))
+    assert score.efficiency.value == 0
+    assert np.isnan([score.efficiency.error, *score.purity, *score.fake_rate, *score.duplicate_rate]).all()
+    assert np.isnan(tracking.evaluate(hits_of([-1, -1]), np.zeros(2, int)).efficiency.value)
+
+
 def test_true_tracks_one_by_one() -> None:
     hits = hits_of([3, 3, 1, 1, 1, -1, 0], [0, 0, 0, 0, 0, 0, 5])
     tracks = tracking.per_track(hits, np.array([0, 1, 0, 0, -1, 0, -1]))
@@ -106,10 +113,11 @@ def test_true_tracks_one_by_one() -> None:
     assert right.tolist() == [False, False, True, True, False, False, False]
 
 
-@pytest.mark.parametrize("predicted", [np.zeros(3, int), np.zeros(2), np.zeros((2, 1), int)])
-def test_predictions_of_another_kind_are_refused(predicted: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="one whole number per hit"):
-        tracking.efficiencies(hits_of([0, 1]), predicted)
+def test_predictions_of_another_kind_are_refused(subtests: pytest.Subtests) -> None:
+    for predicted in [np.zeros(3, int), np.zeros(2), np.zeros((2, 1), int)]:
+        with subtests.test(predicted=predicted):
+            with pytest.raises(ValueError, match="one whole number per hit"):
+                tracking.efficiencies(hits_of([0, 1]), predicted)
 
 
 def test_nearest_hit_on_the_real_slice(real_data: Path) -> None:
@@ -117,17 +125,18 @@ def test_nearest_hit_on_the_real_slice(real_data: Path) -> None:
     assert tracking.evaluate(hits, tracking.nearest_hit(hits, 0.8)).efficiency.value == pytest.approx(0.850, abs=5e-4)
 
 
-@pytest.mark.parametrize("method", [tracking.nearest_hit, tracking.dbscan, tracking.hough])
-def test_tracks_far_apart_are_found_by_all(method) -> None:
-    layer = np.tile(np.arange(9), 3)
-    track = np.repeat(np.arange(3), 9)
-    turn = np.arcsin(np.array([2e-4, -5e-4, 3e-5])[track] * tracking.detector.RADII[layer] / 2)
-    phi = np.array([6.2, 2.0, 4.0])[track] + turn
-    iphi = tracking.detector.nearest_cell(layer, phi)
-    phi = tracking.detector.cell_phi(layer, iphi)
-    x, y = tracking.detector.RADII[layer] * np.cos(phi), tracking.detector.RADII[layer] * np.sin(phi)
-    hits = Hits(np.zeros(27, int), track, layer, iphi, x, y, np.full(27, np.nan))
-    assert tracking.efficiencies(hits, method(hits)) == pytest.approx([1.0])
+def test_tracks_far_apart_are_found_by_all(subtests: pytest.Subtests) -> None:
+    for method in [tracking.nearest_hit, tracking.dbscan, tracking.hough]:
+        with subtests.test(method=method.__name__):
+            layer = np.tile(np.arange(9), 3)
+            track = np.repeat(np.arange(3), 9)
+            turn = np.arcsin(np.array([2e-4, -5e-4, 3e-5])[track] * tracking.detector.RADII[layer] / 2)
+            phi = np.array([6.2, 2.0, 4.0])[track] + turn
+            iphi = tracking.detector.nearest_cell(layer, phi)
+            phi = tracking.detector.cell_phi(layer, iphi)
+            x, y = tracking.detector.RADII[layer] * np.cos(phi), tracking.detector.RADII[layer] * np.sin(phi)
+            hits = Hits(np.zeros(27, int), track, layer, iphi, x, y, np.full(27, np.nan))
+            assert tracking.efficiencies(hits, method(hits)) == pytest.approx([1.0])
 
 
 def test_order_of_the_baselines() -> None:

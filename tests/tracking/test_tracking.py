@@ -1,5 +1,4 @@
 import gzip
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -146,19 +145,17 @@ def test_all_tracks_of_all_events_are_followed_at_once(events: int, monkeypatch:
     assert len(set(steps)) == 1
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
+def test_impossible_events_are_refused(subtests: pytest.Subtests) -> None:
+    for options, message in [
         ({"events": 0}, "events is 0"),
         ({"events": 1, "multiplicity": -1}, "multiplicity is -1"),
         ({"events": 1, "noise": np.nan}, "noise is nan"),
         ({"events": 1, "lost": 1.5}, "lost is 1.5"),
         ({"events": 1, "stopped": -0.1}, "stopped is -0.1"),
-    ],
-)
-def test_impossible_events_are_refused(options: dict, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        tracking.simulate(**options)
+    ]:
+        with subtests.test(options=options, message=message):
+            with pytest.raises(ValueError, match=message):
+                tracking.simulate(**options)
 
 
 def test_hits_are_picked_by_event() -> None:
@@ -242,28 +239,29 @@ def test_hits_too_many_for_the_memory(tmp_path: Path, monkeypatch: pytest.Monkey
         tracking.read_csv(write(tmp_path, LINE))
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
+def test_bad_csv_is_refused(subtests: pytest.Subtests, tmp_path: Path) -> None:
+    for change, message in [
         (lambda t: "", "is empty"),
         (lambda t: t.split("\n")[0], "holds no hits, only a header"),
         (lambda t: "\n\n", "holds no hits, not even a header"),
         (lambda t: t.replace("layer", "plane"), "has no column layer: a file of hits has event_id"),
         (lambda t: t + "\n0,1,2", "line 3 has 3 values, the header 6: is it cut short"),
         (lambda t: t + "\n0,1,zero,0,39,0", "not a number"),
-        (lambda t: t + "\n0,1,nan,0,39,0", "layer is NaN or infinite in line 3"),
-        (lambda t: t + "\n0,1,0.5,0,39,0", "layer is 0.5 in line 3, but is a whole number"),
+        (lambda t: t + "\n0,1,nan,0,39,0", "layer is nan in line 3: repair or drop that hit"),
+        (lambda t: t + "\n0,1,0.5,0,39,0", "layer is 0.5 in line 3, but must be a whole number"),
         (lambda t: t + "\n0,1,9,0,39,0", "layer is 9 in line 3; there are layers 0 to 8"),
         (lambda t: t + "\n0,1,0,9802,39,0", "iphi is 9802 in line 3; that layer has cells 0 to 9801"),
-        (lambda t: t + "\n0,-2,0,0,39,0", "cluster_id is below -1 in line 3"),
-        (lambda t: t + "\n0,1,0,0,3.9,0", "35.1 mm from the centre of their cell in line 3"),
-    ],
-)
-def test_bad_csv_is_refused(change: Callable[[str], str], message: str, tmp_path: Path) -> None:
-    path = write(tmp_path, change(f"event_id,cluster_id,layer,iphi,x,y\n{LINE}"))
-    with pytest.raises(DataError, match=message) as error:
-        tracking.read_csv(path)
-    assert str(path) in str(error.value)
+        (lambda t: t + "\n0,-2,0,0,39,0", "cluster_id is -2 in line 3; tracks are numbered from 0"),
+        (
+            lambda t: t + "\n0,1,0,0,3.9,0",
+            "from the centre of their cell is 35.1 in line 3: the file is of another detector",
+        ),
+    ]:
+        with subtests.test(message=message):
+            path = write(tmp_path, change(f"event_id,cluster_id,layer,iphi,x,y\n{LINE}"))
+            with pytest.raises(DataError, match=message) as error:
+                tracking.read_csv(path)
+            assert str(path) in str(error.value)
 
 
 def test_events_in_pieces_are_put_together(tmp_path: Path) -> None:
@@ -286,6 +284,13 @@ def test_a_torn_archive_and_no_file(tmp_path: Path) -> None:
         tracking.read_csv(path)
     with pytest.raises(DataError, match="does not exist"):
         tracking.read_csv(tmp_path / "none.csv")
+
+
+def test_missing_hits_say_how_to_get_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("jetlab.shipped.DATA", tmp_path)
+    monkeypatch.delenv("JETLAB_DATA", raising=False)
+    with pytest.raises(DataError, match=r"hits\.csv\.gz is missing: .*, or make it: `jetlab simulate hits"):
+        tracking.load()
 
 
 def test_shipped_hits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, repository: Path) -> None:
