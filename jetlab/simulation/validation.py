@@ -28,6 +28,7 @@ PT_EDGES = (30.0, 60.0, 100.0, 300.0)  # GeV
 ETA_EDGES = (0.0, 1.3, 2.0)
 #: Simulated jets get the real jets' spectrum in these bins (GeV): triggers, not nature, decide it.
 SPECTRUM_EDGES = (30.0, 37.0, 45.0, 60.0, 80.0, 100.0, 140.0, 300.0)
+GEN_PT_EDGES = (35.0, 50.0, 75.0, 125.0, 200.0, 400.0)  # GeV, of response and resolution
 CANDIDATE_EDGES = (0.5, 0.8, 1.2, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 40.0, 100.0)  # GeV
 CLASSES = {"charged_hadron": 211, "photon": 22, "neutral_hadron": 130}
 
@@ -72,6 +73,34 @@ def of_chunks(chunks: list[Chunk]) -> JetTable:
     jes = correction.jes(jets["pt"], jets["eta"], jets["area"], jets["rho"])
     column = {"pt": jets["pt"] * jes, "jes": jes} | {name: jets[name] for name in ("eta", "phi", "area")}
     return _table(column, candidates, jet, jets["weight"])
+
+
+def response(chunks: list[Chunk]) -> list[dict[str, float | str]]:
+    """Rows of the raw median response, and the resolution after correction, of simulated jets in bins of generator pt.
+
+    The resolution is half the central 68 % of the response over its median. Rows have quantity, pt_low, pt_high,
+    eta_high, simulated and simulated_error.
+    """
+    jets = stack([chunk.calibration for chunk in chunks])
+    correction = Correction.derive(**jets, gen_pt_edges=RUN_160578.gen_pt_edges)
+    raw = jets["pt_raw"] / jets["gen_pt"]
+    corrected = raw * correction.jes(jets["pt_raw"], jets["eta"], jets["area"], jets["rho"])
+    rows: list[dict[str, float | str]] = []
+    for eta_low, eta_high in _pairs(ETA_EDGES):
+        for low, high in _pairs(GEN_PT_EDGES):
+            eta = np.abs(jets["eta"])
+            chosen = (jets["gen_pt"] >= low) & (jets["gen_pt"] < high) & (eta >= eta_low) & (eta < eta_high)
+            bins: dict[str, float | str] = {"pt_low": low, "pt_high": high, "eta_high": eta_high}
+            n = int(chosen.sum())
+            for name, values in (("raw_response", raw[chosen]), ("resolution", corrected[chosen])):
+                p16, median, p84 = np.percentile(values, [16, 50, 84])
+                width = (p84 - p16) / 2 / median
+                # Standard errors of median and width of a Gaussian.
+                value, error = (
+                    (median, 1.25 * width / n**0.5) if name == "raw_response" else (width, 0.9 * width / n**0.5)
+                )
+                rows.append({"quantity": name, **bins, "simulated": float(value), "simulated_error": float(error)})
+    return rows
 
 
 def _table(jets: dict[str, Array], candidates: dict[str, Array], jet: Array, weight: Array) -> JetTable:
