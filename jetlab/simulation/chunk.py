@@ -96,8 +96,9 @@ class Chunk:
     """Flat tables of one chunk.
 
     calibration: every generator-matched jet (pt_raw, eta, area, rho, gen_pt, vertices: of pile-up). jets: those worth
-    keeping. candidates: theirs, `jet` counts into `jets`. tracks: those near a kept jet. `event` counts within the
-    chunk, whose events have together the weight `sum_of_weights`.
+    keeping; `weight` undoes the bias of the spectrum, `lot` in [0, 1) decides which events are thinned out. candidates:
+    theirs, `jet` counts into `jets`. tracks: those near a kept jet. `event` counts within the chunk, whose events have
+    together the weight `sum_of_weights`.
     """
 
     calibration: dict[str, Array]
@@ -183,7 +184,7 @@ def _reconstruct(
     kept = (column["pt"] > low) & (column["pt"] < high) & (np.abs(column["eta"]) < conditions.kept_max_eta)
     kept &= is_w | (not wants_w)
     column = {name: values[kept] for name, values in column.items()}
-    column |= _event_columns(candidates, collisions, column["event"])
+    column |= _event_columns(candidates, collisions, rng.random(n), column["event"])
     return Chunk(
         calibration,
         column,
@@ -195,7 +196,9 @@ def _reconstruct(
     )
 
 
-def _event_columns(candidates: detector.Candidates, collisions: Collisions, event: Array) -> dict[str, Array]:
+def _event_columns(
+    candidates: detector.Candidates, collisions: Collisions, lot: Array, event: Array
+) -> dict[str, Array]:
     n = len(collisions)
     px = np.bincount(candidates.event, weights=candidates.pt * np.cos(candidates.phi), minlength=n)
     py = np.bincount(candidates.event, weights=candidates.pt * np.sin(candidates.phi), minlength=n)
@@ -205,6 +208,7 @@ def _event_columns(candidates: detector.Candidates, collisions: Collisions, even
         "sumet": sumet[event],
         "pthat": collisions.pthat[event],
         "weight": collisions.weight[event],
+        "lot": lot[event],
     }
 
 

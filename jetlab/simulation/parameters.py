@@ -68,7 +68,7 @@ class Detector:
     gap_depth_hcal: float = 0.25  # fitted
     endcap_response: float = 0.90  # radiation and rear leakage, |eta| > 1.6; fitted
     tower_position: float = 0.02  # rad, position of a hadronic cluster
-    excess_significance: float = 2.2  # sigma, calorimeter over track energy that makes neutrals; fitted
+    excess_significance: float = 2.4  # sigma, calorimeter over track energy that makes neutrals; fitted
     excess_photon: float = 0.5  # GeV, arXiv:1706.04965, 5.3
     excess_neutral: float = 1.0  # GeV, arXiv:1706.04965, 5.3
 

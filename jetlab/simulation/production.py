@@ -39,7 +39,7 @@ POOL_EVENTS = 6000
 MIN_JETS = 2000
 DASK_TIMEOUT = 20  # seconds to wait for a scheduler
 #: Selected jets per chunk, measured; only the first guess of how many chunks are needed.
-EXPECTED_JETS = {TOP: 210, WW: 210, QCD: 250}
+EXPECTED_JETS = {TOP: 210, WW: 210, QCD: 150}
 
 
 @dataclass(frozen=True)
