@@ -1,10 +1,14 @@
 """Jet energy scales compared: raw, official and learnt, by closure and resolution against gen pt on test jets.
 
-    python benchmarks/jes.py [--sample jets_full] [--only deep_sets ...] [--seeds 1] [--fresh]
+    python benchmarks/jes.py [--sample jets_full] [--only deep_sets ...] [--seeds 1] [--variations FOLDER] [--fresh]
 
 Networks are those of lesson M6, trained on 60 % of the sample with flat spectra, and judged on the 20 % that nothing
 was chosen with. Rows go to benchmarks/results/jes.json (jes_shipped.json for the shipped sample) as they are measured;
 those already there, of the same sample and versions, are kept, so that an interrupted run goes on where it was.
+
+Systematic uncertainties: FOLDER holds shower.root, detector.root and ww.root, of `jetlab simulate jets --variation`.
+A row's `shifts` says how the median response and the resolution of the same networks, trained on the nominal sample,
+move on those jets. Their official correction is their own.
 
 A row: closure_max_abs, the largest |median response - 1| over the bins of gen pt (230 to 450 GeV) and of |eta| with at
 least 200 test jets, and closure_max_abs_error, that bin's bootstrap error; the same for W and QCD apart; resolution,
@@ -15,6 +19,7 @@ samples; for networks that learn jet_jes_ak7 itself jes_median_abs_error_max_bin
 
 import argparse
 import dataclasses
+import itertools
 import json
 import os
 import time
@@ -24,11 +29,12 @@ from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import awkward as ak
 import keras
 import numpy as np
 from machine import this_machine
 
-from jetlab import catalog, images, jes, jets, metrics, training
+from jetlab import catalog, images, io, jes, jets, metrics, training
 from jetlab.config import RunConfig
 from jetlab.io.sample import JetSample
 from jetlab.metrics import response
@@ -38,6 +44,7 @@ from jetlab.training.data import shape
 layers = keras.layers
 FOLDER = Path(__file__).parent / "results"
 PIXELS = 17
+VARIATIONS = ("shower", "detector", "ww")
 PT_EDGES = tuple(range(200, 501, 25))
 
 
@@ -190,6 +197,20 @@ def judge(sample: JetSample, pt: np.ndarray) -> dict[str, Any]:
     return found
 
 
+def shift(nominal: tuple[JetSample, np.ndarray], varied: tuple[JetSample, np.ndarray]) -> dict[str, float]:
+    """How far median response and resolution move between two samples with estimates of pt: varied minus nominal."""
+    found = []
+    for sample, pt in (nominal, varied):
+        kept = metrics.jes.fiducial(sample)
+        values = response.response(pt[kept], sample["genjet_pt_ak7"][kept])
+        found.append((response.closure(values), response.resolution(values)))
+    row = {}
+    for name, one, other in zip(("median", "resolution"), *found, strict=True):
+        row[f"{name}_shift"] = rounded(other.value - one.value)
+        row[f"{name}_shift_err"] = rounded(float(np.hypot(one.error, other.error)))
+    return row
+
+
 def copying_error(sample: JetSample, output: np.ndarray) -> float:
     """Largest median of |predicted / jet_jes_ak7 - 1| over bins of |eta| and corrected pt with enough test jets."""
     off = np.abs(output / sample["jet_jes_ak7"] - 1)
@@ -201,15 +222,27 @@ def copying_error(sample: JetSample, output: np.ndarray) -> float:
     return max(medians)
 
 
-def measure(name: str, sample: JetSample, parts: tuple[np.ndarray, ...], seeds: int) -> dict[str, Any]:
-    """One row of the results: the mean over seeds of each number, and what each seed gave."""
-    test, each, row = sample[parts[2]], [], {}
+def measure(
+    name: str, sample: JetSample, parts: tuple[np.ndarray, ...], seeds: int, varied: dict[str, slice]
+) -> dict[str, Any]:
+    """One row of the results: the mean over seeds of each number, and what each seed gave.
+
+    `varied` says which rows of the test part belong to which sample; those of "nominal" are judged.
+    """
+    every, each, row = sample[parts[2]], [], {}
+    test = every[varied["nominal"]]
+    shifts: dict[str, dict[str, float]] = {}
     began = time.perf_counter()
     for seed in range(1, (seeds if name in JOBS else 1) + 1):
         output, result = estimate(JOBS[name], sample, parts, seed) if name in JOBS else (None, None)
-        found = judge(test, pt_of(name, test, output))
+        pt = pt_of(name, every, output)
+        found = judge(test, pt[varied["nominal"]])
+        if not shifts:
+            one = (test, pt[varied["nominal"]])
+            shifts = {key: shift(one, (every[rows], pt[rows])) for key, rows in varied.items() if key != "nominal"}
         copies = name in JOBS and JOBS[name].target == OFFICIAL
-        found["jes_median_abs_error_max_bin"] = copying_error(test, output) if copies else None
+        own = output[varied["nominal"]] if copies else None
+        found["jes_median_abs_error_max_bin"] = copying_error(test, own) if copies else None
         if result:
             found |= {"best_epoch": result.best_epoch, "training_seconds": result.seconds}
             row = {"parameters": result.model.count_params(), "epochs": result.config.epochs}
@@ -230,6 +263,7 @@ def measure(name: str, sample: JetSample, parts: tuple[np.ndarray, ...], seeds: 
         **mean,
         **row,
         "seconds": round(time.perf_counter() - began, 1),
+        "shifts": shifts,
         "by_gen_pt": each[0]["by_gen_pt"],
         "by_abs_eta": each[0]["by_abs_eta"],
         "seeds": by_seed if job else [],
@@ -243,7 +277,7 @@ def rounded(value: Any) -> Any:
     return value
 
 
-def described(name: str, sample: JetSample, parts: tuple[np.ndarray, ...]) -> dict[str, Any]:
+def described(name: str, sample: JetSample, parts: tuple[np.ndarray, ...], variations: Path | None) -> dict[str, Any]:
     """Which jets the numbers are of."""
     test = sample[parts[2]]
     return {
@@ -254,6 +288,7 @@ def described(name: str, sample: JetSample, parts: tuple[np.ndarray, ...]) -> di
             f"{part}_jets": len(positions)
             for part, positions in zip(("train", "validation", "test"), parts, strict=True)
         },
+        "variations": list(VARIATIONS) if variations else [],
         "weights": "flat in log(gen pt), learnt from training jets",
         "test_jets_judged": int(metrics.jes.fiducial(test).sum()),
         "gen_pt_edges": list(metrics.jes.PT_EDGES),
@@ -268,6 +303,7 @@ def main() -> None:
     parser.add_argument("--sample", choices=("jets", "jets_full"), default="jets_full")
     parser.add_argument("--only", nargs="*", choices=METHODS, default=list(METHODS), help="rows")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each network")
+    parser.add_argument("--variations", type=Path, metavar="FOLDER")
     parser.add_argument("--fresh", action="store_true", help="measure what is in the results again")
     options = parser.parse_args()
     path = FOLDER / ("jes.json" if options.sample == "jets_full" else "jes_shipped.json")
@@ -275,15 +311,21 @@ def main() -> None:
     parts = jets.split(sample.event_index)
     head = {
         "machine": this_machine("keras", "tensorflow-cpu", "numpy"),
-        "sample": described(options.sample, sample, parts),
+        "sample": described(options.sample, sample, parts, options.variations),
     }
+    samples = [sample] + [io.read(options.variations / f"{each}.root") for each in VARIATIONS if options.variations]
+    first = np.cumsum([0] + [len(each) for each in samples])
+    rows_of_test = [parts[2], *(np.arange(*ends) for ends in itertools.pairwise(first[1:]))]
+    ends = itertools.pairwise(np.cumsum([0] + [len(each) for each in rows_of_test]))
+    varied = {each: slice(*pair) for each, pair in zip(("nominal", *VARIATIONS), ends, strict=False)}
+    together = JetSample(ak.concatenate([each.jets for each in samples]))
     rows: list[dict[str, Any]] = []
     if path.exists() and {**(old := json.loads(path.read_text())), "rows": 0} == {**head, "rows": 0}:
         rows = old["rows"]
     for name in options.only:
         if not options.fresh and any(row["name"] == name for row in rows):
             continue
-        row = measure(name, sample, parts, options.seeds)
+        row = measure(name, together, (*parts[:2], np.concatenate(rows_of_test)), options.seeds, varied)
         rows = [other for other in rows if other["name"] != name] + [row]
         rows.sort(key=lambda row: list(METHODS).index(row["name"]))
         path.parent.mkdir(exist_ok=True)

@@ -1,6 +1,7 @@
 """The table of M5, all taggers on the same jets, made with more jets and seeds than a lesson has the time for.
 
-    python benchmarks/taggers.py [--sample jets_full] [--seeds 3] [--only lstm ...] [--energyflow-python EF/bin/python]
+    python benchmarks/taggers.py [--sample jets_full] [--seeds 3] [--only lstm ...] [--variations FOLDER]
+                                 [--energyflow-python EF/bin/python]
 
 Whole events are dealt out 60:20:20 (`jets.split`) and QCD is weighted to the W's pt and |eta| (`jets.reweight`), with
 weights learnt from the training jets, in training and test alike. Networks are trained on the first part with a
@@ -8,6 +9,10 @@ learning rate that falls to zero (half a cosine), the epoch of lowest validation
 looked at once, here. Scores are kept in CACHE for each tagger, configuration and seed, so that the benchmark can be
 stopped and started again; `--only` trains just those. Rows are made of all that the cache has, and go to
 benchmarks/results/taggers.json (or taggers_SAMPLE.json).
+
+Systematic uncertainties: FOLDER holds shower.root, detector.root and ww.root, of `jetlab simulate jets --variation`.
+Networks trained on the nominal sample also score those jets, weighted in the same way; `shifts` says how far AUC and
+background rejection move from the nominal test jets, with the statistical error of both samples.
 
 EnergyFlow's particle-flow network is the outside reference; a Python of its own trains it on the same jets, handed over
 in an HDF5 file, with the inputs, sizes and batch size of EnergyFlow's example; see benchmarks/energyflow_pfn.py. Those
@@ -18,6 +23,7 @@ import argparse
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import os
 import subprocess
@@ -32,13 +38,14 @@ import numpy as np
 from machine import this_machine
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from jetlab import catalog, inputs, jets, metrics, training
+from jetlab import catalog, inputs, io, jets, metrics, training
 from jetlab.config import INPUTS, RunConfig
+from jetlab.io import JetSample
 from jetlab.metrics import comparison
 
 HERE = Path(__file__).resolve().parent
 #: With a new number whenever the jets or their weights change: what was kept before is of others.
-CACHE = Path.home() / ".cache" / "jetlab" / "benchmarks" / "taggers-2"
+CACHE = Path.home() / ".cache" / "jetlab" / "benchmarks" / "taggers-3"
 CONSTITUENT = ("log_pt", "log_pt_gev", "x", "y", "dr", "charge", "id_class")
 COSINE = {"schedule": "cosine"}
 PARTICLES = {"inputs": CONSTITUENT, "pf_id": "one_hot", "batch_size": 512, "nodes": 64, **COSINE}
@@ -56,6 +63,7 @@ PFNS = ("energyflow_pfn", "energyflow_pfn_our_inputs")
 TAGGERS = ("cut", "bdt", *NETWORKS, *PFNS)
 #: The ensemble is the mean score of these.
 TOGETHER = ("deep_sets", "cnn", "lstm", "cnn_channels", "bilstm")
+VARIATIONS = ("shower", "detector", "ww")
 PFN_EPOCHS, PFN_LENGTH = 15, 60
 #: PDG id -> number that EnergyFlow's example puts in its place.
 PFN_IDS = {22: 0.0, 211: 0.1, -211: 0.2, 130: 0.3, 11: 0.6, -11: 0.7, 13: 0.8, -13: 0.9}
@@ -63,31 +71,51 @@ PFN_IDS = {22: 0.0, 211: 0.1, -211: 0.2, 130: 0.3, 11: 0.6, -11: 0.7, 13: 0.8, -
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """Scores of the test jets (n,), and what is told of the training."""
+    """Scores of the test jets (n,), those of variations after the nominal ones, and facts about the training."""
 
     score: np.ndarray
     told: dict[str, Any]
 
 
 class Jets:
-    """The sample, its weights and parts; loaded when first asked for, since a cached run needs the test part alone."""
+    """The sample, its weights and parts; the jets of variations come after its own, and belong to the test part.
 
-    def __init__(self, name: str) -> None:
-        self.name, self.sample = name, catalog.load(name)
+    `tests` holds for the nominal sample and each variation which rows of the test part are its.
+    """
+
+    def __init__(self, name: str, variations: Path | None) -> None:
+        self.name = name
+        self.cache = CACHE / (f"{name}-varied" if variations else name)
+        samples = {"nominal": catalog.load(name)}
+        if variations:
+            samples |= {each: io.read(variations / f"{each}.root") for each in VARIATIONS}
+        train, validation, test = jets.split(samples["nominal"].event_index)
+        first = np.cumsum([0] + [len(each) for each in samples.values()])
+        rows = [test, *(np.arange(*ends) for ends in itertools.pairwise(first[1:]))]
+        ends = np.cumsum([0] + [len(each) for each in rows])
+        self.tests = {each: slice(*pair) for each, pair in zip(samples, itertools.pairwise(ends), strict=True)}
+        self.parts = train, validation, np.concatenate(rows)
+        self.sample = JetSample(ak.concatenate([each.jets for each in samples.values()]))
         self.y = self.sample["jet_isW_ak7"]
-        self.parts = jets.split(self.sample.event_index)
-        columns = (self.sample[name] for name in ("jet_pt_ak7", "jet_eta_ak7", "jet_isW_ak7", "mcweight"))
-        self.weight = jets.reweight(*columns, train=self.parts[0])
-        self.test = (self.y[self.parts[2]], self.weight[self.parts[2]])
+        weights = [weight_of(each, train if n == 0 else None) for n, each in enumerate(samples.values())]
+        self.weight = np.concatenate(weights)
+        self.test = self.of("nominal")
+
+    def of(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Labels and weights of the test jets of the nominal sample or a variation."""
+        rows = self.parts[2][self.tests[name]]
+        return self.y[rows], self.weight[rows]
 
     def describe(self) -> dict[str, Any]:
         """What the results file says of the sample."""
         y, weight = self.test
         return {
             "name": self.name,
-            "jets": len(self.y),
-            "w_jets": int(np.sum(self.y == 1)),
-            **{part: len(rows) for part, rows in zip(("train", "validation", "test"), self.parts, strict=True)},
+            "jets": len(self.parts[0]) + len(self.parts[1]) + len(y),
+            "train": len(self.parts[0]),
+            "validation": len(self.parts[1]),
+            "test": len(y),
+            "variations": {each: len(self.of(each)[0]) for each in self.tests if each != "nominal"},
             "effective_qcd_jets_of_test": round(metrics.effective_size(weight[y == 0])),
             "weights": "QCD reweighted to the W's pt and |eta|, learnt from training jets",
         }
@@ -96,6 +124,12 @@ class Jets:
     def columns(self) -> np.ndarray:
         """The four variables of M2, (n, 4)."""
         return np.stack([self.sample[name] for name in INPUTS["dense"]], axis=1)
+
+
+def weight_of(sample: JetSample, train: np.ndarray | None) -> np.ndarray:
+    """Weights that give QCD the W's spectrum of pt and |eta|, learnt from the jets `train`, or all."""
+    columns = (sample[name] for name in ("jet_pt_ak7", "jet_eta_ak7", "jet_isW_ak7", "mcweight"))
+    return jets.reweight(*columns, train=np.arange(len(sample)) if train is None else train)
 
 
 def cut(data: Jets) -> Trained:
@@ -141,7 +175,7 @@ def prepared(data: Jets, config: RunConfig) -> inputs.Prepared:
 
 def energyflow_pfn(data: Jets, tagger: str, seed: int, python: Path) -> Trained:
     """EnergyFlow's network, with one kind of inputs, trained by another Python."""
-    folder = CACHE / data.name
+    folder = data.cache
     split, scores = folder / f"{tagger}.h5", folder / f"{tagger}-scores.npz"
     if not split.exists():
         write_split(data, split, example_inputs(data) if tagger == PFNS[0] else our_inputs(data))
@@ -189,11 +223,11 @@ def jobs(seeds: int, only: list[str] | None, python: Path | None) -> Iterator[tu
                 yield tagger, seed
 
 
-def place(sample: str, tagger: str, seed: int) -> Path:
+def place(cache: Path, tagger: str, seed: int) -> Path:
     """Where the scores of a training are kept; another configuration has another place."""
     config = json.dumps(chosen(tagger)) if tagger in NETWORKS else f"{tagger} {PFN_EPOCHS} {PFN_LENGTH}"
     mark = hashlib.sha256(config.encode()).hexdigest()[:8]
-    return CACHE / sample / f"{tagger}-{mark}-{seed}.npz"
+    return cache / f"{tagger}-{mark}-{seed}.npz"
 
 
 def chosen(tagger: str) -> dict[str, Any]:
@@ -219,11 +253,11 @@ def load(path: Path) -> Trained:
         return Trained(found["score"], json.loads(str(found["told"])))
 
 
-def collect(sample: str) -> dict[str, list[Trained]]:
+def collect(cache: Path) -> dict[str, list[Trained]]:
     """All trainings in the cache, and the ensemble of those seeds that have all its members."""
     found: dict[str, list[Trained]] = {}
     for tagger in TAGGERS:
-        paths = (place(sample, tagger, seed) for seed in range(1, 100))
+        paths = (place(cache, tagger, seed) for seed in range(1, 100))
         if runs := [load(path) for path in paths if path.exists()]:
             found[tagger] = runs
     members = [found.get(tagger, []) for tagger in TOGETHER]
@@ -236,7 +270,11 @@ def collect(sample: str) -> dict[str, list[Trained]]:
 def results(data: Jets) -> dict[str, Any]:
     """The results file: sample, rows, what the networks gain over the BDT, every training, and the machine."""
     y, weight = data.test
-    found = collect(data.name)
+    everything = collect(data.cache)
+    found = {
+        tagger: [Trained(run.score[data.tests["nominal"]], run.told) for run in runs]
+        for tagger, runs in everything.items()
+    }
     rows = []
     for tagger, runs in found.items():
         seconds = float(np.median([run.told["seconds"] for run in runs]))
@@ -257,10 +295,30 @@ def results(data: Jets) -> dict[str, Any]:
         "sample": data.describe(),
         "rows": rows,
         "auc_above_bdt": gains,
+        "shifts": shifts(data, everything),
         "trainings": trainings,
         "configurations": configs,
         "machine": this_machine("keras", "tensorflow-cpu", "numpy", "scikit-learn"),
     }
+
+
+def shifts(data: Jets, found: dict[str, list[Trained]]) -> list[dict[str, Any]]:
+    """How far each tagger's figures move on each variation: variation minus nominal, mean over the seeds."""
+    rows = []
+    for tagger, runs in found.items():
+        measured = {}
+        for name, part in data.tests.items():
+            y, weight = data.of(name)
+            measured[name] = comparison.row(tagger, y, [run.score[part] for run in runs], weight, 0, 0.0)
+        for name in list(measured)[1:]:
+            row: dict[str, Any] = {"tagger": tagger, "variation": name}
+            for key in ("auc", "rejection_30", "rejection_50"):
+                one, other = measured["nominal"], measured[name]
+                row[key] = round(other[key], 5)
+                row[f"{key}_shift"] = round(other[key] - one[key], 5)
+                row[f"{key}_shift_err"] = round(float(np.hypot(one[f"{key}_err"], other[f"{key}_err"])), 5)
+            rows.append(row)
+    return rows
 
 
 def rounded(told: dict[str, Any]) -> dict[str, Any]:
@@ -281,21 +339,21 @@ def main() -> None:
     parser.add_argument("--sample", default="jets_full", choices=("jets", "jets_full"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=TAGGERS)
+    parser.add_argument("--variations", type=Path, metavar="FOLDER")
     parser.add_argument("--energyflow-python", type=Path)
     options = parser.parse_args()
-    data = Jets(options.sample)
+    data = Jets(options.sample, options.variations)
     output = HERE / "results" / ("taggers.json" if options.sample == "jets_full" else f"taggers_{options.sample}.json")
-    (CACHE / options.sample).mkdir(parents=True, exist_ok=True)
+    data.cache.mkdir(parents=True, exist_ok=True)
     for tagger, seed in jobs(options.seeds, options.only, options.energyflow_python):
-        path = place(options.sample, tagger, seed)
+        path = place(data.cache, tagger, seed)
         if path.exists():
             continue
         print(f"{tagger}, seed {seed}, load {os.getloadavg()[0]:.1f}", flush=True)
         run = train(data, tagger, seed, options.energyflow_python)
         np.savez(path, score=run.score, told=json.dumps(run.told))
-        print(
-            f"  AUC {metrics.auc(data.test[0], run.score, data.test[1]):.4f}, {run.told['seconds']:.0f} s", flush=True
-        )
+        auc = metrics.auc(data.test[0], run.score[data.tests["nominal"]], data.test[1])
+        print(f"  AUC {auc:.4f}, {run.told['seconds']:.0f} s", flush=True)
     found = results(data)
     output.write_text(json.dumps(found, indent=1) + "\n")
     print(comparison.text(found["rows"]))

@@ -76,8 +76,12 @@ def _modules(package: str) -> list[str]:
 
 
 def _list_modules(app: Sphinx, docname: str, source: list[str]) -> None:
-    """In the pages below api/, put each module of the package that the page is named after, or the names by lesson."""
-    import names  # beside this file, as are lesson_page and mathml
+    """Add to pages what is made: the modules of each package, the names by lesson, the validation of the simulation."""
+    import names  # beside this file, as are validation, lesson_page and mathml
+    import validation
+
+    if docname == "validation":
+        source[0] += validation.page(HERE)
 
     if docname == "api/lessons":
         source[0] += "\n" + names.table(HERE.parent / "notebooks")

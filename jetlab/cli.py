@@ -10,7 +10,7 @@ import jetlab
 from jetlab import shipped
 from jetlab.errors import JetlabError, counted
 
-_SIMULATION_PACKAGES = {"pythia8mc", "fastjet"}
+_SIMULATION_PACKAGES = {"distributed", "pythia8mc", "fastjet"}
 _FORBIDDEN = "choose a place of your own, or change its permissions"
 _IN_THE_WAY = "there is a file where a folder is needed, or a folder where a file is: choose another name"
 #: What to do about a file that the system refuses.
@@ -83,6 +83,15 @@ def _parser() -> argparse.ArgumentParser:
     jets.add_argument(
         "--workers", type=_positive, default=2, metavar="W", help="processes at work; not in the result (2)"
     )
+    jets.add_argument(
+        "--dask", metavar="ADDRESS", help="let the workers of this Dask scheduler do it, instead of processes here"
+    )
+    jets.add_argument(
+        "--variation",
+        choices=("nominal", "shower", "detector", "ww"),
+        default="nominal",
+        help="for systematic uncertainties: another parton shower, a shifted detector, or W from pairs of W (nominal)",
+    )
     jets.add_argument("--output", type=Path, required=True, metavar="PATH", help="ROOT file to write")
     jets.set_defaults(run=_simulate_jets)
     hits = samples.add_parser(
@@ -130,7 +139,7 @@ def _doctor(options: argparse.Namespace) -> int:
 def _simulate_jets(options: argparse.Namespace) -> int:
     from jetlab.simulation import simulate_jets
 
-    simulate_jets(jets=options.jets, seed=options.seed, workers=options.workers, output=options.output)
+    simulate_jets(options.jets, options.seed, options.workers, options.output, options.variation, options.dask)
     return 0
 
 

@@ -1,6 +1,6 @@
 """One chunk of simulated events: from Pythia's particles to the columns of the schema, before the energy correction.
 
-The order is: generate, overlay pile-up, detector, jets, generator match. Used for `data/jets.root` of M1.
+The order is: generate, overlay pile-up, detector, jets, generator match.
 """
 
 import zlib
@@ -16,8 +16,6 @@ from jetlab.io.checks import atomic
 from jetlab.simulation import detector, reconstruction
 from jetlab.simulation.generator import (
     MINIMUM_BIAS,
-    QCD,
-    SIGNAL,
     Array,
     Collisions,
     Generator,
@@ -25,24 +23,38 @@ from jetlab.simulation.generator import (
     Process,
     concatenate,
 )
-from jetlab.simulation.parameters import CMS
+from jetlab.simulation.parameters import CMS, Detector
 
-MEAN_PILE_UP = 9.0  # CMS 2011
-CALIBRATION_MIN_PT = 90.0  # GeV, raw: jets that the energy correction is derived from
-KEPT_RAW_PT = (140.0, 560.0)  # GeV, raw: wide enough that no correction brings others into the analysis range
-KEPT_MAX_ETA = 2.0
 TRACK_MIN_PT = 1.0  # GeV
 TRACK_REACH = 1.0  # dR: tracks are kept a little beyond the jet, so that matching has something to decide
-#: How many of 20 QCD chunks go to each pThat bin: many jets at every pt, no bin with a few jets of huge weight.
-QCD_SHARES = (6, 10, 3, 1)
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which conditions collisions are recorded, and which of their jets are kept.
+
+    `min_pt`: raw pt (GeV) of the jets that the energy correction is derived from. `kept_raw_pt`: wide enough that no
+    correction brings others into the analysis. `gen_pt_edges`: bins of generator pt (GeV) of the correction. `shower`:
+    settings of Pythia for the hard collision.
+    """
+
+    detector: Detector = CMS
+    shower: tuple[str, ...] = ()
+    mean_pile_up: float = 9.0  # CMS 2011
+    subtract_charged: bool = True
+    min_pt: float = 90.0
+    kept_raw_pt: tuple[float, float] = (140.0, 560.0)
+    kept_max_eta: float = 2.0
+    gen_pt_edges: tuple[float, ...] = (130.0, 150.0, 175.0, 200.0, 230.0, 270.0, 320.0, 400.0, 500.0, 700.0)
 
 
 @dataclass(frozen=True)
 class Task:
-    """One chunk: its process and its number among the chunks of that process."""
+    """One chunk: its process, its number among the chunks of that process, and its luminosity section."""
 
     process: Process
     number: int
+    lumi: int
 
     @property
     def name(self) -> str:
@@ -53,24 +65,14 @@ class Task:
         """Where it is kept when finished."""
         return parts / f"{self.name}.npz"
 
-    @property
-    def lumi(self) -> int:
-        """Luminosity section, distinct for every chunk of every process."""
-        processes = (SIGNAL, *QCD)
-        return self.number * len(processes) + processes.index(self.process) + 1
 
-    @property
-    def kind(self) -> str:
-        """The class of jets it is for: "ttbar" or "qcd"."""
-        return "ttbar" if self.process.wants_w else "qcd"
-
-
-def plan(chunks: dict[str, int]) -> list[Task]:
-    """The first chunks of each kind; QCD chunks take turns over the pThat bins, by their shares."""
-    turns = [b for _, b in sorted((i / share, b) for b, share in enumerate(QCD_SHARES) for i in range(share))]
-    counts = np.bincount(np.resize(turns, chunks["qcd"]), minlength=len(QCD))
-    tasks = [Task(SIGNAL, i) for i in range(chunks["ttbar"])]
-    return tasks + [Task(QCD[b], i) for b in range(len(QCD)) for i in range(counts[b])]
+def plan(chunks: dict[Process, int]) -> list[Task]:
+    """The first chunks of each process, each with a luminosity section of its own."""
+    return [
+        Task(process, i, i * len(chunks) + position + 1)
+        for position, (process, n) in enumerate(chunks.items())
+        for i in range(n)
+    ]
 
 
 def seed_of(seed: int, name: str) -> int:
@@ -86,14 +88,17 @@ def minimum_bias_pool(n_events: int, seed: int) -> Particles:
 
 
 TABLES = ("calibration", "jets", "candidates", "tracks")
+TOTALS = ("cross_section", "events", "sum_of_weights")
 
 
 @dataclass(frozen=True)
 class Chunk:
     """Flat tables of one chunk.
 
-    calibration: every generator-matched jet (pt_raw, eta, area, rho, gen_pt). jets: those worth keeping. candidates:
-    theirs, `jet` counts into `jets`. tracks: those near a kept jet. `event` counts within the chunk.
+    calibration: every generator-matched jet (pt_raw, eta, area, rho, gen_pt, vertices: of pile-up). jets: those worth
+    keeping; `weight` undoes the bias of the spectrum, `lot` in [0, 1) decides which events are thinned out. candidates:
+    theirs, `jet` counts into `jets`. tracks: those near a kept jet. `event` counts within the chunk, whose events have
+    together the weight `sum_of_weights`.
     """
 
     calibration: dict[str, Array]
@@ -102,32 +107,36 @@ class Chunk:
     tracks: dict[str, Array]
     cross_section: float
     events: int
+    sum_of_weights: float
 
 
-def simulate_chunk(process: Process, events: int, pool: Particles, seed: int) -> Chunk:
+def simulate_chunk(process: Process, events: int, pool: Particles, seed: int, conditions: Conditions) -> Chunk:
     """Simulate `events` collisions of `process`; the same seed gives the same chunk."""
     pythia_seed, numpy_seed = np.random.SeedSequence(seed).generate_state(2)
     rng = np.random.default_rng(numpy_seed)
-    generator = Generator(process, int(pythia_seed % 900_000_000) + 1)
+    generator = Generator(process, int(pythia_seed % 900_000_000) + 1, conditions.shower)
     parts = []
     for collisions in generator.batches(events):
-        parts.append(_reconstruct(collisions, pool, process.wants_w, rng))
-    return _joined(parts, generator.cross_section, events)
+        parts.append(_reconstruct(collisions, pool, process.wants_w, conditions, rng))
+    return _joined(parts, generator.cross_section)
 
 
-def _overlay(collisions: Collisions, pool: Particles, rng: np.random.Generator) -> tuple[Particles, Array]:
+def _overlay(
+    collisions: Collisions, pool: Particles, conditions: Conditions, rng: np.random.Generator
+) -> tuple[Particles, Array, Array]:
     """The hard collisions with pile-up from the pool, each rotated in phi and mirrored in eta at random.
 
-    Also returns each particle's vertex position along the beam relative to the hard collision, mm.
+    Also returns each particle's vertex position along the beam relative to the hard collision, mm, and the number of
+    pile-up collisions of each event.
     """
     n = len(collisions)
-    count = rng.poisson(MEAN_PILE_UP, n)
+    count = rng.poisson(conditions.mean_pile_up, n)
     event = np.repeat(np.arange(n), count)
     vertex = np.arange(len(event)) - np.repeat(np.cumsum(count) - count, count) + 1
     pool_events = pool.event[-1] + 1
     pick = rng.integers(0, pool_events, len(event))
     turn, mirror = rng.uniform(-np.pi, np.pi, len(event)), rng.choice([-1.0, 1.0], len(event))
-    beam = CMS.beam_spot_z
+    beam = conditions.detector.beam_spot_z
     z = rng.normal(0, beam, len(event)) - rng.normal(0, beam, n)[event]
 
     first = np.searchsorted(pool.event, np.arange(pool_events + 1))
@@ -146,14 +155,19 @@ def _overlay(collisions: Collisions, pool: Particles, rng: np.random.Generator) 
         z=p.z * mirror[collision],
     )
     hard = collisions.particles
-    return concatenate([hard, pile_up]), np.concatenate([np.zeros(len(hard)), z[collision]])
+    return concatenate([hard, pile_up]), np.concatenate([np.zeros(len(hard)), z[collision]]), count
 
 
-def _reconstruct(collisions: Collisions, pool: Particles, wants_w: bool, rng: np.random.Generator) -> Chunk:
+def _reconstruct(
+    collisions: Collisions, pool: Particles, wants_w: bool, conditions: Conditions, rng: np.random.Generator
+) -> Chunk:
     n = len(collisions)
-    candidates, tracks = detector.simulate(*_overlay(collisions, pool, rng), rng)
+    particles, vertex_z, vertices = _overlay(collisions, pool, conditions, rng)
+    candidates, tracks = detector.simulate(
+        particles, vertex_z, rng, conditions.detector, subtract_charged=conditions.subtract_charged
+    )
     candidates = candidates.take(np.lexsort((-candidates.pt, candidates.event)))
-    jets = reconstruction.cluster_jets(candidates, n, CALIBRATION_MIN_PT, rng)
+    jets = reconstruction.cluster_jets(candidates, n, conditions.min_pt, rng)
     rho = reconstruction.density(candidates, n)
 
     table, constituents = jets.table, jets.constituents
@@ -164,15 +178,13 @@ def _reconstruct(collisions: Collisions, pool: Particles, wants_w: bool, rng: np
     column = {name: ak.to_numpy(table[name]) for name in table.fields}
     gen_column = {f"gen_{name}": ak.to_numpy(ak.fill_none(gen[name], np.nan)) for name in gen.fields}
     column |= gen_column | {"rho": rho[column["event"]], "is_w": is_w, "ncand": ak.to_numpy(ak.num(constituents))}
-    calibration = {
-        name: column[source]
-        for name, source in (("pt_raw", "pt"), ("eta", "eta"), ("area", "area"), ("rho", "rho"), ("gen_pt", "gen_pt"))
-    }
-    low, high = KEPT_RAW_PT
-    kept = (column["pt"] > low) & (column["pt"] < high) & (np.abs(column["eta"]) < KEPT_MAX_ETA)
+    calibration = {name: column[name] for name in ("eta", "area", "rho", "gen_pt")}
+    calibration |= {"pt_raw": column["pt"], "vertices": vertices[column["event"]]}
+    low, high = conditions.kept_raw_pt
+    kept = (column["pt"] > low) & (column["pt"] < high) & (np.abs(column["eta"]) < conditions.kept_max_eta)
     kept &= is_w | (not wants_w)
     column = {name: values[kept] for name, values in column.items()}
-    column |= _event_columns(candidates, collisions, column["event"])
+    column |= _event_columns(candidates, collisions, rng.random(n), column["event"])
     return Chunk(
         calibration,
         column,
@@ -180,15 +192,24 @@ def _reconstruct(collisions: Collisions, pool: Particles, wants_w: bool, rng: np
         _kept_tracks(tracks, column, n),
         0.0,
         n,
+        float(collisions.weight.sum()),
     )
 
 
-def _event_columns(candidates: detector.Candidates, collisions: Collisions, event: Array) -> dict[str, Array]:
+def _event_columns(
+    candidates: detector.Candidates, collisions: Collisions, lot: Array, event: Array
+) -> dict[str, Array]:
     n = len(collisions)
     px = np.bincount(candidates.event, weights=candidates.pt * np.cos(candidates.phi), minlength=n)
     py = np.bincount(candidates.event, weights=candidates.pt * np.sin(candidates.phi), minlength=n)
     sumet = np.bincount(candidates.event, weights=candidates.pt, minlength=n)
-    return {"met": np.hypot(px, py)[event], "sumet": sumet[event], "pthat": collisions.pthat[event]}
+    return {
+        "met": np.hypot(px, py)[event],
+        "sumet": sumet[event],
+        "pthat": collisions.pthat[event],
+        "weight": collisions.weight[event],
+        "lot": lot[event],
+    }
 
 
 def _kept_candidates(candidates: detector.Candidates, constituents: ak.Array) -> dict[str, Array]:
@@ -214,7 +235,7 @@ def _kept_tracks(tracks: dict[str, Array], jets: dict[str, Array], n_events: int
     return tracks
 
 
-def _joined(parts: list[Chunk], cross_section: float, events: int) -> Chunk:
+def _joined(parts: list[Chunk], cross_section: float) -> Chunk:
     """The batches of a chunk as one: event and jet numbers count on."""
     tables: dict[str, list[dict[str, Array]]] = {name: [] for name in TABLES}
     event = jet = 0
@@ -225,7 +246,14 @@ def _joined(parts: list[Chunk], cross_section: float, events: int) -> Chunk:
         tables["tracks"].append(part.tracks | {"event": part.tracks["event"] + event})
         event += part.events
         jet += len(part.jets["event"])
-    return Chunk(**{name: stack(rows) for name, rows in tables.items()}, cross_section=cross_section, events=events)
+    weight = sum(part.sum_of_weights for part in parts)
+    stacked = {name: stack(rows) for name, rows in tables.items()}
+    return _of_tables(stacked, cross_section, event, weight)
+
+
+def _of_tables(tables: dict[str, dict[str, Array]], cross_section: float, events: int, sum_of_weights: float) -> Chunk:
+    calibration, jets, candidates, tracks = (tables[name] for name in TABLES)
+    return Chunk(calibration, jets, candidates, tracks, cross_section, events, sum_of_weights)
 
 
 def stack(tables: list[dict[str, Array]]) -> dict[str, Array]:
@@ -242,7 +270,7 @@ def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
 def save_chunk(path: Path, chunk: Chunk) -> None:
     """Keep a finished chunk."""
     arrays = {f"{table}.{name}": v for table in TABLES for name, v in getattr(chunk, table).items()}
-    save_arrays(path, arrays | {"cross_section": chunk.cross_section, "events": chunk.events})
+    save_arrays(path, arrays | {name: getattr(chunk, name) for name in TOTALS})
 
 
 def load_chunk(path: Path, only: tuple[str, ...] = TABLES) -> Chunk:
@@ -253,4 +281,4 @@ def load_chunk(path: Path, only: tuple[str, ...] = TABLES) -> Chunk:
             table, _, name = key.partition(".")
             if table in only:
                 tables[table][name] = stored[key]
-        return Chunk(**tables, cross_section=float(stored["cross_section"]), events=int(stored["events"]))
+        return _of_tables(tables, *(stored[name].item() for name in TOTALS))

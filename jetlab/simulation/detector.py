@@ -1,17 +1,20 @@
 """A parametrised CMS-like detector with particle flow: stable particles in, particle-flow candidates and tracks out.
 
 What is modelled, because the jet energy scale and the taggers feel it: tracking efficiency and resolution, bending in
-the 3.8 T field, ECAL cells and HCAL towers with response, resolution and thresholds, the link of tracks to towers,
-charged-hadron subtraction. What is not: material interactions, electron bremsstrahlung, particles beyond |eta| = 3.
-Every number stands in `parameters` with its source. Used for `data/jets.root` of M1.
+the 3.8 T field, conversions of photons, showers in ECAL and HCAL, clusters, thresholds, the link of tracks to clusters
+(`particle_flow`), charged-hadron subtraction. What is not: nuclear interactions beyond the tracks they cost, electron
+bremsstrahlung, fake tracks, particles beyond |eta| = 3. Every number stands in `parameters` with its source.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jetlab.angles import wrap
+from jetlab.simulation import calorimeter, particle_flow
+from jetlab.simulation.calorimeter import Clusters, Deposits, Grid
 from jetlab.simulation.generator import Array, Particles
 from jetlab.simulation.parameters import CMS, Detector
 
@@ -38,38 +41,32 @@ class Candidates:
 
 
 def simulate(
-    particles: Particles, vertex_z: Array, rng: np.random.Generator, detector: Detector = CMS
+    particles: Particles,
+    vertex_z: Array,
+    rng: np.random.Generator,
+    detector: Detector = CMS,
+    subtract_charged: bool = True,
 ) -> tuple[Candidates, dict[str, Array]]:
     """Candidates and tracks that the detector makes of the particles.
 
     `vertex_z` (n_particles,): position of each particle's collision along the beam relative to the hard one, mm.
-    Tracks are a dict of flat arrays: event, vertex and the columns of `schema.TRACK` without the prefix.
+    `subtract_charged` drops the charged candidates of pile-up vertices. Tracks are a dict of flat arrays: event, vertex
+    and the columns of `schema.TRACK` without the prefix.
     """
     particles, vertex_z = _accepted(particles, vertex_z, detector)
     tracked = _is_tracked(particles, rng, detector)
     tracks = _tracks(particles, vertex_z, tracked, rng, detector)
-    kind = np.abs(particles.pid)
-    electron = tracked & (kind == 11)
-    muon = kind == 13
-
-    candidates = [_charged(particles, tracks, tracked, electron, muon & tracked)]
-    reaches = _bend(particles, detector) < 1
-    electromagnetic = (kind == 22) | (kind == 11) & ~tracked & reaches
-    candidates.append(_ecal(particles.take(electromagnetic), rng, detector))
-    showers = ~(kind == 22) & ~(kind == 11) & ~muon & reaches
-    candidates.append(_hcal(particles.take(showers), tracked[showers], rng, detector))
-
-    keep = [_is_primary(tracks, vertex_z[tracked], rng, detector), slice(None), slice(None)]
-    merged = {
-        name: np.concatenate([vars(c)[name][k] for c, k in zip(candidates, keep, strict=True)])
-        for name in vars(candidates[0])
-    }
+    charged = _charged(particles, tracks, tracked)
+    if subtract_charged:
+        charged = charged.take(_is_primary(tracks, vertex_z[tracked], rng, detector))
+    neutral = _neutral(particles, tracks, tracked, rng, detector)
+    merged = {name: np.concatenate([values, vars(neutral)[name]]) for name, values in vars(charged).items()}
     return _quantised(Candidates(**merged)), tracks
 
 
 def _accepted(particles: Particles, vertex_z: Array, detector: Detector) -> tuple[Particles, Array]:
     inside = np.abs(particles.eta) < detector.max_eta
-    enough = (particles.pt > 0.2) | (particles.charge == 0)
+    enough = (particles.pt > detector.track_min_pt) | (particles.charge == 0)
     return particles.take(inside & enough), vertex_z[inside & enough]
 
 
@@ -81,7 +78,7 @@ def _is_tracked(p: Particles, rng: np.random.Generator, d: Detector) -> NDArray[
     efficiency = np.where(kind == 11, d.electron_efficiency, efficiency)
     efficiency *= 1 - d.core_loss * np.clip(_nearby_energy(p, d) / d.core_pt, 0, 1)
     efficiency *= np.clip(1 - np.hypot(p.x, p.y) / d.track_max_radius, 0, 1)
-    efficiency *= _ramp(p.pt, d.track_min_pt, 3 * d.track_min_pt) * 0.15 + 0.85
+    efficiency *= 0.5 + 0.5 * _ramp(p.pt, d.track_min_pt, 3 * d.track_min_pt)
     possible = (p.charge != 0) & (p.pt > d.track_min_pt) & (np.abs(p.eta) < d.track_max_eta)
     tracked: NDArray[np.bool_] = possible & (rng.random(len(p)) < efficiency)
     return tracked
@@ -89,7 +86,7 @@ def _is_tracked(p: Particles, rng: np.random.Generator, d: Detector) -> NDArray[
 
 def _nearby_energy(p: Particles, d: Detector) -> Array:
     """Transverse momentum in the same HCAL tower: the density that merges hits."""
-    _, tower = np.unique(_cell(p.event, p.eta, p.phi, d.hcal_tower), return_inverse=True)
+    _, tower = np.unique(Grid(*d.hcal_tower).cell(p.event, p.eta, p.phi), return_inverse=True)
     return np.bincount(tower, weights=p.pt)[tower]
 
 
@@ -123,14 +120,52 @@ def _tracks(
     }
 
 
-def _charged(
-    particles: Particles, tracks: dict[str, Array], tracked: Array, electron: Array, muon: Array
-) -> Candidates:
-    electron, muon = electron[tracked], muon[tracked]
-    kind = np.select([electron, muon], [11, 13], 211)
+def _charged(particles: Particles, tracks: dict[str, Array], tracked: Array) -> Candidates:
+    kind = np.abs(particles.pid[tracked])
+    kind = np.where((kind == 11) | (kind == 13), kind, 211)
     charge = tracks["charge"].astype(np.int64)
-    mass = np.select([electron, muon], [ELECTRON_MASS, MUON_MASS], PION_MASS)
+    mass = np.select([kind == 11, kind == 13], [ELECTRON_MASS, MUON_MASS], PION_MASS)
     return Candidates(tracks["event"], kind * charge, charge, tracks["pt"], tracks["eta"], tracks["phi"], mass)
+
+
+def _neutral(
+    particles: Particles, tracks: dict[str, Array], tracked: Array, rng: np.random.Generator, d: Detector
+) -> Candidates:
+    """Photons and neutral hadrons: showers in the calorimeters, clusters of them, and particle flow."""
+    kind = np.abs(particles.pid)
+    reaches = calorimeter.bend(particles, d) < 1
+    is_photon = (kind == 22) | (kind == 11) & ~tracked & reaches  # an electron without its track is taken for one
+    is_hadron = ~np.isin(kind, (11, 13, 22)) & reaches
+    photons, hadrons = (_deposits(particles.take(kind), d) for kind in (is_photon, is_hadron))
+    seen_in_ecal, seen_in_hcal = calorimeter.hadron_deposits(hadrons.energy, rng, d)
+    photons = calorimeter.with_conversions(photons, particles.pid[is_photon] == 22, rng, d)
+    in_ecal = calorimeter.joined([photons, dataclasses.replace(hadrons, energy=seen_in_ecal)])
+    in_ecal = dataclasses.replace(
+        in_ecal, energy=d.ecal_scale * in_ecal.energy * calorimeter.ecal_response(in_ecal.eta, d)
+    )
+    in_hcal = dataclasses.replace(hadrons, energy=seen_in_hcal * calorimeter.hcal_response(hadrons.eta, d))
+    n_events = int(particles.event.max()) + 1 if len(particles) else 0
+    noise = calorimeter.noise(n_events, rng, d)
+    ecal = Clusters.build(Grid(*d.ecal_cell), in_ecal, d.ecal_threshold).smeared(d.ecal_resolution, rng)
+    hcal = Clusters.build(
+        Grid(*d.hcal_tower), calorimeter.joined([calorimeter.spread(in_hcal, rng, d), noise]), d.hcal_threshold
+    )
+
+    hadron = is_hadron[tracked]
+    entry = _deposits(particles.take(tracked).take(hadron), d)
+    momentum = (tracks["pt"] * np.cosh(tracks["eta"]))[hadron]
+    found = particle_flow.reconstruct(ecal, hcal, particle_flow.Tracks(entry.event, momentum, entry.eta, entry.phi), d)
+    n = len(found.energy)
+    blur = np.where(found.pid == particle_flow.NEUTRAL_HADRON, d.tower_position, 0.0)
+    eta, phi = (axis + blur * rng.normal(size=n) for axis in (found.eta, found.phi))
+    return Candidates(
+        found.event, found.pid, np.zeros(n, dtype=int), found.energy / np.cosh(eta), eta, wrap(phi), np.zeros(n)
+    )
+
+
+def _deposits(p: Particles, d: Detector) -> Deposits:
+    """The whole energy of particles where they enter the ECAL."""
+    return Deposits(p.event, p.eta, calorimeter.phi_at_calorimeter(p, d), p.energy)
 
 
 def _is_primary(tracks: dict[str, Array], vertex_z: Array, rng: np.random.Generator, d: Detector) -> NDArray[np.bool_]:
@@ -140,103 +175,6 @@ def _is_primary(tracks: dict[str, Array], vertex_z: Array, rng: np.random.Genera
     merged = np.abs(vertex_z) < d.vertex_separation
     kept: NDArray[np.bool_] = (tracks["vertex"] == 0) | ~found | merged
     return kept
-
-
-def _ecal(p: Particles, rng: np.random.Generator, d: Detector) -> Candidates:
-    """Photons: the energy of each ECAL cell, at its energy-weighted position."""
-    cell = _Cells(p.event, p.eta, phi_at_calorimeter(p, d), p.energy, d.ecal_cell)
-    response = 1 - d.gap_depth_ecal * _gap(cell.eta, d)
-    energy = _smear(cell.energy * response, d.ecal_resolution, rng)
-    threshold = d.ecal_threshold * np.cosh(np.clip(np.abs(cell.eta) - 1.3, 0, None) * 1.5)
-    return cell.candidates(22, energy, energy > threshold)
-
-
-def _hcal(p: Particles, tracked: Array, rng: np.random.Generator, d: Detector) -> Candidates:
-    """Neutral hadrons: the energy of each HCAL tower in excess of what its tracks account for (arXiv:1706.04965)."""
-    cell = _Cells(p.event, p.eta, phi_at_calorimeter(p, d), p.energy, d.hcal_tower)
-    seen = p.energy * hadronic_response(p.energy, d)
-    local = np.where(np.abs(cell.eta) > 1.6, d.endcap_response, 1.0) * (1 - d.gap_depth_hcal * _gap(cell.eta, d))
-    measured = _smear(cell.sum(seen) * local, d.hcal_resolution, rng)
-    expected = cell.sum(np.where(tracked, seen, 0.0)) * local
-    excess = measured - expected
-    significant = excess > d.excess_significance * resolution(expected, d.hcal_resolution) * (expected > 0)
-    keep = significant & (excess > d.hcal_threshold)
-    return cell.candidates(130, excess, keep, jitter=d.tower_position, rng=rng)
-
-
-class _Cells:
-    """Particles gathered into calorimeter cells: `event`, and energy-weighted `eta`, `phi`, summed `energy`."""
-
-    def __init__(self, event: Array, eta: Array, phi: Array, energy: Array, size: float) -> None:
-        _, first, self._cell = np.unique(_cell(event, eta, phi, size), return_index=True, return_inverse=True)
-        self.event = event[first]
-        self.energy = self.sum(energy)
-        self.eta = self.sum(energy * eta) / self.energy
-        self.phi = wrap(phi[first] + self.sum(energy * wrap(phi - phi[first][self._cell])) / self.energy)
-
-    def sum(self, values: Array) -> Array:
-        return np.bincount(self._cell, weights=values, minlength=len(self.event))
-
-    def candidates(
-        self, pid: int, energy: Array, keep: Array, jitter: float = 0.0, rng: np.random.Generator | None = None
-    ) -> Candidates:
-        """Massless neutral candidates of the cells to keep, their position smeared by `jitter`."""
-        eta, phi = self.eta[keep], self.phi[keep]
-        if rng is not None:
-            eta = eta + jitter * rng.normal(size=len(eta))
-            phi = wrap(phi + jitter * rng.normal(size=len(phi)))
-        n = len(eta)
-        zero = np.zeros(n, dtype=np.int64)
-        return Candidates(self.event[keep], zero + pid, zero, energy[keep] / np.cosh(eta), eta, phi, np.zeros(n))
-
-
-def hadronic_response(energy: Array, d: Detector = CMS) -> Array:
-    """Measured over true energy of a hadron, one at the calibration energy (Groom, NIM A 572 (2007) 633)."""
-
-    def raw(e: Array | float) -> Array:
-        electromagnetic_fraction = 1 - (np.maximum(e, d.groom_scale) / d.groom_scale) ** (d.groom_power - 1)
-        return 1 - (1 - d.h_over_e) * (1 - electromagnetic_fraction)
-
-    response: Array = raw(energy) / raw(d.calibration_energy)
-    return response
-
-
-def resolution(energy: Array, terms: tuple[float, float, float]) -> Array:
-    """Absolute calorimeter resolution in GeV from the stochastic, noise and constant terms added in quadrature."""
-    stochastic, noise, constant = terms
-    return np.sqrt(stochastic**2 * energy + noise**2 + (constant * energy) ** 2)
-
-
-def _smear(energy: Array, terms: tuple[float, float, float], rng: np.random.Generator) -> Array:
-    return energy + resolution(energy, terms) * rng.normal(size=len(energy))
-
-
-def _bend(p: Particles, d: Detector) -> Array:
-    """Sine of the shift in azimuth between a particle's start and the ECAL, without sign; above one it curls up inside.
-
-    The field turns its direction by twice that angle.
-    """
-    radius = np.minimum(d.ecal_radius, d.ecal_z / np.maximum(np.abs(np.sinh(p.eta)), 1e-3))
-    return np.where(p.charge == 0, 0.0, 0.3 * d.field * radius / (2 * p.pt))
-
-
-def phi_at_calorimeter(p: Particles, d: Detector) -> Array:
-    """Azimuth where a particle that reaches it enters the ECAL."""
-    phi: Array = wrap(p.phi - np.sign(p.charge) * np.arcsin(_bend(p, d)))
-    return phi
-
-
-def _gap(eta: Array, d: Detector) -> Array:
-    depth: Array = np.exp(-0.5 * ((np.abs(eta) - d.gap_centre) / d.gap_width) ** 2)
-    return depth
-
-
-def _cell(event: Array, eta: Array, phi: Array, size: float) -> NDArray[np.int64]:
-    """One integer per (event, eta cell, phi cell)."""
-    cells = int(2 * np.pi / size)
-    ieta = np.floor((eta + 6) / size).astype(np.int64)
-    iphi = np.floor((phi + np.pi) / (2 * np.pi) * cells).astype(np.int64)
-    return (event * int(12 / size + 1) + ieta) * (cells + 1) + iphi
 
 
 def _ramp(x: Array, low: float, high: float) -> Array:

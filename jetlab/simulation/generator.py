@@ -1,7 +1,7 @@
 """Proton-proton collisions at 7 TeV from Pythia 8, as flat arrays of stable particles.
 
-Pythia 8: arXiv:2203.11601. The processes are those of the CMS 2011 jet tuple: top pairs for merged hadronic W, QCD in
-bins of pThat. Used to make `data/jets.root` of M1.
+Pythia 8: arXiv:2203.11601. Top pairs, or pairs of W, for merged hadronic W; QCD with more high-pt jets than nature has,
+and weights that give nature's spectrum back.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,23 +39,31 @@ class Process:
     wants_w: bool = False
 
 
-def _qcd(low: int, high: int) -> Process:
-    cuts = (f"PhaseSpace:pTHatMin = {low}.", f"PhaseSpace:pTHatMax = {high}.")
-    return Process(f"qcd_{low}_{high}", ("HardQCD:all = on", *cuts))
+def _qcd(name: str, low: int, high: int, power: float) -> Process:
+    """QCD whose pThat spectrum is nature's times pThat to `power`."""
+    return Process(
+        name,
+        (
+            "HardQCD:all = on",
+            f"PhaseSpace:pTHatMin = {low}.",
+            f"PhaseSpace:pTHatMax = {high}.",
+            "PhaseSpace:bias2Selection = on",
+            f"PhaseSpace:bias2SelectionPow = {power}",
+            f"PhaseSpace:bias2SelectionRef = {low}.",
+        ),
+    )
 
 
-SIGNAL = Process(
-    "ttbar",
-    (
-        "Top:gg2ttbar = on",
-        "Top:qqbar2ttbar = on",
-        "PhaseSpace:pTHatMin = 100.",
-        "24:onMode = off",
-        "24:onIfAny = 1 2 3 4 5",
-    ),
-    wants_w=True,
+_HADRONIC_W = ("24:onMode = off", "24:onIfAny = 1 2 3 4 5")
+
+TOP = Process(
+    "ttbar", ("Top:gg2ttbar = on", "Top:qqbar2ttbar = on", "PhaseSpace:pTHatMin = 100.", *_HADRONIC_W), wants_w=True
 )
-QCD = (_qcd(120, 170), _qcd(170, 300), _qcd(300, 470), _qcd(470, 600))
+WW = Process("ww", ("WeakDoubleBoson:ffbar2WW = on", "PhaseSpace:pTHatMin = 150.", *_HADRONIC_W), wants_w=True)
+#: The power brings the spectrum of the jets near that of the W, which weights compare them at.
+QCD = _qcd("qcd", 110, 650, 3.0)
+#: Jets of 30 to 300 GeV, evenly spread, to compare with real ones.
+SOFT_QCD = _qcd("soft_qcd", 20, 500, 4.0)
 MINIMUM_BIAS = Process("minimum_bias", ("SoftQCD:inelastic = on",))
 
 NEUTRINOS = (12, 14, 16)
@@ -120,13 +128,14 @@ def concatenate(parts: list[Particles]) -> Particles:
 
 @dataclass(frozen=True)
 class Collisions:
-    """A batch of generated events: particles, pThat in GeV (n_events,), and the hadronic W with their two quarks.
+    """A batch of generated events: particles, pThat in GeV and weight (n_events,), and the hadronic W with two quarks.
 
     `w` has one row per hadronic W: its event, pt, eta, phi, and the dR between its two quarks.
     """
 
     particles: Particles
     pthat: NDArray[np.float64]
+    weight: NDArray[np.float64]
     w: dict[str, Array]
 
     def __len__(self) -> int:
@@ -136,9 +145,9 @@ class Collisions:
 class Generator:
     """Pythia set up for one process and one seed."""
 
-    def __init__(self, process: Process, seed: int) -> None:
+    def __init__(self, process: Process, seed: int, shower: tuple[str, ...] = ()) -> None:
         self._pythia = pythia8mc.Pythia("", False)
-        for setting in (*COMMON, *process.settings, f"Random:seed = {seed}"):
+        for setting in (*COMMON, *shower, *process.settings, f"Random:seed = {seed}"):
             if not self._pythia.readString(setting):
                 raise RuntimeError(f"Pythia refuses the setting {setting!r} of process {process.name}.")
         if process.wants_w:
@@ -163,7 +172,8 @@ class Generator:
         quarks = np.abs(record.id[record.daughter1]) < 6
         particles = _visible(record, self._charge)
         pthat = np.sqrt(ak.to_numpy(batch.info.pT2Hat))
-        return Collisions(particles, pthat, _hadronic_w(record[(np.abs(record.id) == 24) & quarks], record))
+        weight = ak.to_numpy(batch.info.weights[:, 0])
+        return Collisions(particles, pthat, weight, _hadronic_w(record[(np.abs(record.id) == 24) & quarks], record))
 
     def _charge(self, pid: Array) -> NDArray[np.float64]:
         kinds, inverse = np.unique(pid, return_inverse=True)

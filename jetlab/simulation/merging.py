@@ -10,37 +10,58 @@ from numpy.typing import NDArray
 from jetlab.io import schema
 from jetlab.io.sample import JetSample, group
 from jetlab.simulation.chunk import Task, load_chunk, stack
-from jetlab.simulation.correction import Correction, offset_factor
-from jetlab.simulation.generator import Array
+from jetlab.simulation.correction import Correction
+from jetlab.simulation.generator import Array, Process
 
 ANALYSIS_PT = (200.0, 500.0)  # GeV, corrected
+#: Spectrum of the W's jets over that of QCD, against pt (GeV), to a constant factor, measured. It only decides which
+#: events are kept: a wrong one would cost jets, not make them wrong.
+W_OVER_QCD = (
+    (200.0, 212.0, 225.0, 237.0, 250.0, 275.0, 300.0, 350.0, 400.0, 450.0, 500.0),
+    (0.046, 0.105, 0.262, 0.556, 1.0, 1.6, 2.2, 3.0, 3.9, 5.2, 6.7),
+)
+ALIKE = 0.16  # weight times that ratio up to which events are thinned out: three in five stay
 
 
-def derive_correction(tasks: list[Task], parts: Path) -> Correction:
+def derive_correction(tasks: list[Task], parts: Path, gen_pt_edges: tuple[float, ...]) -> Correction:
     """The correction from the QCD jets: W jets are what it is applied to."""
-    qcd = [task.file(parts) for task in tasks if task.kind == "qcd"]
-    return Correction.derive(**stack([load_chunk(file, only=("calibration",)).calibration for file in qcd]))
+    qcd = [task.file(parts) for task in tasks if not task.process.wants_w]
+    calibration = stack([load_chunk(file, only=("calibration",)).calibration for file in qcd])
+    return Correction.derive(**calibration, gen_pt_edges=gen_pt_edges)
 
 
-def count_jets(tasks: list[Task], parts: Path, correction: Correction) -> Counter[str]:
-    """Selected jets of each kind."""
-    found: Counter[str] = Counter()
+def count_jets(tasks: list[Task], parts: Path, correction: Correction) -> Counter[Process]:
+    """Selected jets of each process."""
+    found: Counter[Process] = Counter()
     for task in tasks:
-        found[task.kind] += len(_selected(load_chunk(task.file(parts), only=("jets",)).jets, correction))
+        jets = load_chunk(task.file(parts), only=("jets",)).jets
+        found[task.process] += len(select(jets, correction, task.process)[0])
     return found
 
 
-def _selected(jets: dict[str, Array], correction: Correction) -> NDArray[np.int64]:
-    """Positions of the jets in the analysis range after correction."""
+def select(jets: dict[str, Array], correction: Correction, process: Process) -> tuple[NDArray[np.int64], Array]:
+    """Positions of the jets in the analysis range after correction, and their weights within the process.
+
+    QCD events whose jets would count little, once weighted to the spectrum of the W, are thinned out, and those that
+    stay weigh more: weights that are nearly alike are worth more jets.
+    """
     pt = jets["pt"] * _jes(jets, correction)
-    return np.flatnonzero((pt > ANALYSIS_PT[0]) & (pt < ANALYSIS_PT[1]))
+    kept = (pt > ANALYSIS_PT[0]) & (pt < ANALYSIS_PT[1])
+    weight = jets["weight"]
+    if not process.wants_w:
+        hardest = np.zeros(int(jets["event"].max(initial=-1)) + 1)
+        np.maximum.at(hardest, jets["event"][kept], pt[kept])
+        wanted = np.exp(np.interp(hardest[jets["event"]], W_OVER_QCD[0], np.log(W_OVER_QCD[1])))
+        share = np.minimum(1, weight * wanted / ALIKE)
+        kept &= jets["lot"] < share
+        weight = weight / share
+    chosen = np.flatnonzero(kept)
+    return chosen, weight[chosen]
 
 
 def _jes(jets: dict[str, Array], correction: Correction) -> NDArray[np.float64]:
     """The whole correction: L1 times L2L3."""
-    l1 = offset_factor(jets["pt"], jets["area"], jets["rho"])
-    jes: NDArray[np.float64] = l1 * correction.factor(jets["pt"] * l1, jets["eta"])
-    return jes
+    return correction.jes(jets["pt"], jets["eta"], jets["area"], jets["rho"])
 
 
 def merge(tasks: list[Task], parts: Path, correction: Correction, per_class: tuple[int, int], seed: int) -> JetSample:
@@ -49,8 +70,8 @@ def merge(tasks: list[Task], parts: Path, correction: Correction, per_class: tup
     weights = _weights(tasks, parts)
     for task in tasks:
         chunk = load_chunk(task.file(parts))
-        chosen = _selected(chunk.jets, correction)
-        weight = np.full(len(chosen), weights[task.process.name])
+        chosen, weight = select(chunk.jets, correction, task.process)
+        weight = weight * weights[task.process]
         tables.append(_cast(_jet_columns(chunk.jets, chosen, correction, task) | {"mcweight": weight}))
         candidates.append(_cast(_candidate_columns(chunk.candidates, chosen)))
         counts.append(np.bincount(chunk.candidates["jet"], minlength=len(chunk.jets["pt"]))[chosen])
@@ -66,15 +87,15 @@ def merge(tasks: list[Task], parts: Path, correction: Correction, per_class: tup
     return JetSample(jets, _of_events(ak.Array(stack(tracks)), jets))
 
 
-def _weights(tasks: list[Task], parts: Path) -> dict[str, float]:
-    """Cross section over generated events, pb, for each process."""
-    expected: dict[str, float] = defaultdict(float)
-    generated: Counter[str] = Counter()
+def _weights(tasks: list[Task], parts: Path) -> dict[Process, float]:
+    """Cross section over the sum of the weights of the generated events, pb, for each process."""
+    expected: dict[Process, float] = defaultdict(float)
+    generated: dict[Process, float] = defaultdict(float)
     for task in tasks:
         chunk = load_chunk(task.file(parts), only=())
-        expected[task.process.name] += chunk.cross_section * chunk.events
-        generated[task.process.name] += chunk.events
-    return {name: expected[name] / n / n for name, n in generated.items()}
+        expected[task.process] += chunk.cross_section * chunk.sum_of_weights
+        generated[task.process] += chunk.sum_of_weights
+    return {process: expected[process] / total**2 for process, total in generated.items()}
 
 
 def _candidate_columns(candidates: dict[str, Array], chosen: Array) -> dict[str, Array]:

@@ -1,7 +1,7 @@
 """Anti-kT jets of particle-flow candidates, with area, soft-drop mass and N-subjettiness, matched to the generator.
 
 FastJet arXiv:1111.6097 · anti-kT arXiv:0802.1189 · soft drop arXiv:1402.2657 · N-subjettiness arXiv:1011.2268 · active
-area and median density arXiv:0707.1378, 0802.1188. Used for `data/jets.root` of M1.
+area and median density arXiv:0707.1378, 0802.1188.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ GHOST_AREA = GHOST_SPACING * 2 * np.pi / GHOSTS_AROUND
 GHOST_REACH = 0.85  # an anti-kT jet does not reach much beyond R
 MAX_ETA = 2.1
 GEN_MATCH = 0.35
-GEN_MIN_PT = 30.0
+GEN_MIN_PT = 15.0
 RHO_CELL = 0.55
 
 _ANTI_KT = fastjet.JetDefinition(fastjet.antikt_algorithm, RADIUS)

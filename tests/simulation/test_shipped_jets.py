@@ -44,10 +44,11 @@ def test_selection(sample):
 
 
 def test_nothing_is_lost_at_the_raw_pt_cut_of_the_simulation(sample):
-    from jetlab.simulation.chunk import KEPT_RAW_PT
+    from jetlab.simulation.chunk import Conditions
 
-    assert sample["jet_ptraw_ak7"].min() > KEPT_RAW_PT[0] + 5
-    assert sample["jet_ptraw_ak7"].max() < KEPT_RAW_PT[1] - 5
+    low, high = Conditions().kept_raw_pt
+    assert sample["jet_ptraw_ak7"].min() > low + 5
+    assert sample["jet_ptraw_ak7"].max() < high - 5
 
 
 def test_soft_drop_mass_peaks_at_the_w_for_w_only(sample, is_w):
