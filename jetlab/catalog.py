@@ -294,7 +294,7 @@ def fetch(entry: Entry, folder: Path) -> Path:
     """Download an entry's file into `folder`, say what could not be verified, and return where it lies.
 
     Raises:
-        DataError: as `download.download`; an interrupted download goes on with the next call.
+        DataError: as `download`; an interrupted download goes on with the next call.
     """
     if not entry.verified:
         print(

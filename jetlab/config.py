@@ -6,6 +6,7 @@ import json
 import math
 import numbers
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +73,11 @@ INTEGERS = {
     "length": (1, 200),
     "image_size": (4, 128),
 }
+#: Allowed real numbers: a test that nan and infinity fail, and the same in words.
+REALS: dict[str, tuple[Callable[[float], bool], str]] = {
+    "dropout": (lambda value: 0 <= value < 1, "a number from 0 up to, but not including, 1"),
+    "learning_rate": (lambda value: 0 < value <= 10, "a number above 0, at most 10"),
+}
 
 
 class ConfigError(JetlabError, ValueError):
@@ -133,18 +139,12 @@ class RunConfig:
                 continue
             object.__setattr__(self, name, _integer(name, value, low, high))
         object.__setattr__(self, "widths", self._checked_widths())
-        dropout = _real("dropout", self.dropout, "a number from 0 up to, but not including, 1")
-        if not 0 <= dropout < 1:
-            raise ConfigError(f"dropout is {dropout!r}; allowed is a number from 0 up to, but not including, 1.")
-        rate = _real("learning_rate", self.learning_rate, "a number above 0, at most 10")
-        if not 0 < rate <= 10:
-            raise ConfigError(f"learning_rate is {rate!r}; allowed is a number above 0, at most 10.")
-        object.__setattr__(self, "dropout", dropout)
-        object.__setattr__(self, "learning_rate", rate)
+        for name, (possible, allowed) in REALS.items():
+            object.__setattr__(self, name, _real(name, getattr(self, name), possible, allowed))
 
     @classmethod
     def standard(cls, model: str, **changes: Any) -> "RunConfig":
-        """The run a lesson begins with for a `model`, less `changes`. Raises ConfigError."""
+        """The run a lesson begins with for a `model`, with `changes` to its fields. Raises ConfigError."""
         _choice("model", model, MODELS)
         return cls(model=model, **{**STANDARD[model], **changes})
 
@@ -248,11 +248,11 @@ def _integer(name: str, value: Any, low: int, high: int) -> int:
     return int(value)
 
 
-def _real(name: str, value: Any, allowed: str) -> float:
+def _real(name: str, value: Any, possible: Callable[[float], bool], allowed: str) -> float:
     try:
         number = math.nan if isinstance(value, bool) or not isinstance(value, numbers.Real) else float(value)
     except OverflowError:
         number = math.inf
-    if not math.isfinite(number):
+    if not possible(number):
         raise ConfigError(f"{name} is {value!r}; allowed is {allowed}.")
     return number

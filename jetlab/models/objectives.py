@@ -58,20 +58,13 @@ def get(name: str) -> Objective:
     return _OBJECTIVES[name]
 
 
-def _binary_crossentropy(y: Any, output: Any) -> Any:
-    return load_keras().losses.binary_crossentropy(_column(y), output)
+def _keras_loss(name: str) -> Callable[[Any, Any], Any]:
+    """Keras' own loss of that name; Keras is loaded only when it is first called."""
 
+    def losses(y: Any, output: Any) -> Any:
+        return getattr(load_keras().losses, name)(_column(y), output)
 
-def _mse(y: Any, output: Any) -> Any:
-    return load_keras().losses.mean_squared_error(_column(y), output)
-
-
-def _mae(y: Any, output: Any) -> Any:
-    return load_keras().losses.mean_absolute_error(_column(y), output)
-
-
-def _huber(y: Any, output: Any) -> Any:
-    return load_keras().losses.huber(_column(y), output)
+    return losses
 
 
 def _gaussian_nll(y: Any, output: Any) -> Any:
@@ -89,10 +82,10 @@ def _column(y: Any) -> Any:
 _REGRESSION = ("val_bias", "val_width")
 _OBJECTIVES = {
     "binary_crossentropy": Objective(
-        _binary_crossentropy, 1, "sigmoid", ("accuracy", "val_accuracy", "val_auc"), "cross-entropy"
+        _keras_loss("binary_crossentropy"), 1, "sigmoid", ("accuracy", "val_accuracy", "val_auc"), "cross-entropy"
     ),
-    "mse": Objective(_mse, 1, "linear", _REGRESSION, "mean squared error"),
-    "mae": Objective(_mae, 1, "linear", _REGRESSION, "mean absolute error"),
-    "huber": Objective(_huber, 1, "linear", _REGRESSION, "Huber loss"),
+    "mse": Objective(_keras_loss("mean_squared_error"), 1, "linear", _REGRESSION, "mean squared error"),
+    "mae": Objective(_keras_loss("mean_absolute_error"), 1, "linear", _REGRESSION, "mean absolute error"),
+    "huber": Objective(_keras_loss("huber"), 1, "linear", _REGRESSION, "Huber loss"),
     "gaussian_nll": Objective(_gaussian_nll, 2, "linear", _REGRESSION, "negative log likelihood"),
 }
