@@ -16,7 +16,7 @@ import requests
 from tqdm import tqdm
 
 from jetlab import shipped
-from jetlab.io import read_root
+from jetlab.io import read
 from jetlab.io.sample import DataError, JetSample
 
 CHUNK = 1 << 16
@@ -144,7 +144,7 @@ class Entry:
         file: its file name.
         size: roughly, for people.
         licence: under which it may be used.
-        doi: of the data set; empty for the kit's own.
+        doi: of the data set; empty where there is none.
         url: where to fetch the file; empty for the kit's own.
         checksum: "md5:..." or "sha256:..." as its publisher gives it; None where we know of none.
         verified: address and checksum are quoted alike by several independent projects; False: not verified by us.
@@ -185,6 +185,15 @@ ENTRIES = {
         "about 120 MB",
         "BSD-3",
         command="jetlab simulate jets --jets 150000 --output {path}",
+    ),
+    "cms2011_jets": Entry(
+        "real CMS jets of 2011, run 160578, as in the DS@HEP 2017 hands-on: no labels, no generator jets",
+        "cms2011_jets.npy",
+        "1 MB",
+        "CC0",
+        url="https://raw.githubusercontent.com/jmduarte/2011-jet-inclusivecrosssection-ntupleproduction-optimized/"
+        "f088677/AnalysisFW/python/output/params0.npy",
+        checksum="sha256:2a059b9586ef2782877673e34066cd6a2ce406e66a4983b4699c2736be8dba8c",
     ),
     "top_tagging_train": _top_tagging("training", "train.h5", "1.04 GB", "45663819f47c13724f67eb0fd80bfa5c"),
     "top_tagging_validation": _top_tagging("validation", "val.h5", "347 MB", "dca4b7248027618f041f9baa86d360fc"),
@@ -255,7 +264,7 @@ def load(name: str = "jets") -> JetSample:
             f"'{name}' is not in the CMS 2011 tuple schema, and only such files become a JetSample: "
             f"{get}open it with {opening}."
         )
-    return read_root(path(name))
+    return read(path(name))
 
 
 def results(name: str) -> Any:
