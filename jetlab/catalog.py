@@ -312,7 +312,7 @@ def fetch(entry: Entry, folder: Path) -> Path:
     file = download(entry.url, entry.checksum, folder / entry.file)
     if entry.checksum is None:
         digest = pooch.file_hash(str(file), alg="sha256")
-        print(f"{file} could not be checked, for no checksum is known; compare its sha256 with others': {digest}")
+        print(f"{file} could not be checked (no checksum is known); compare its sha256 with that of others: {digest}")
     return file
 
 

@@ -170,7 +170,7 @@ def test_what_could_not_be_verified_is_said(server, tmp_path, capsys):
     catalog.fetch(entry(server.url, None, verified=False), tmp_path / "cache")
     shown = capsys.readouterr().out
     assert "could verify neither its address nor its content; compare with doi.org/10.0/test" in shown
-    assert f"could not be checked, for no checksum is known; compare its sha256 with others': {SHA256}" in shown
+    assert f"could not be checked (no checksum is known); compare its sha256 with that of others: {SHA256}" in shown
 
 
 def test_jets_are_found_in_the_kit_or_where_jetlab_data_says(tmp_path, monkeypatch):
