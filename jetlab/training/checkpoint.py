@@ -135,8 +135,8 @@ class Keeper:
 def cut_off(keep: Path) -> list[Checkpoint]:
     """The trainings under this folder and name that were cut off, the latest first.
 
-    Those of living processes are left out; a file that cannot be read does not count. What a process that was killed left half
-    written is removed.
+    Those of living processes are left out; a file that cannot be read does not count. What a process that was killed
+    left half written is removed.
     """
     found = []
     for path in _files(keep):
