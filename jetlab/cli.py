@@ -139,7 +139,14 @@ def _doctor(options: argparse.Namespace) -> int:
 def _simulate_jets(options: argparse.Namespace) -> int:
     from jetlab.simulation import simulate_jets
 
-    simulate_jets(options.jets, options.seed, options.workers, options.output, options.variation, options.dask)
+    simulate_jets(
+        jets=options.jets,
+        seed=options.seed,
+        workers=options.workers,
+        output=options.output,
+        variation=options.variation,
+        dask=options.dask,
+    )
     return 0
 
 

@@ -33,8 +33,10 @@ def test_simulate_hands_its_options_on(simulation: Callable) -> None:
     simulation(lambda **options: calls.append(options))
     assert cli.main([*COMMAND, "--seed", "7", "--workers", "3"]) == 0
     assert cli.main(COMMAND) == 0
-    given = {"jets": 100, "seed": 7, "workers": 3, "output": Path("jets.root")}
-    assert calls == [given, given | {"seed": 1, "workers": 2}]
+    assert cli.main([*COMMAND, "--variation", "shower", "--dask", "tcp://farm:8786"]) == 0
+    given = {"jets": 100, "seed": 1, "workers": 2, "output": Path("jets.root"), "variation": "nominal", "dask": None}
+    asked = {"variation": "shower", "dask": "tcp://farm:8786"}
+    assert calls == [given | {"seed": 7, "workers": 3}, given, given | asked]
 
 
 @pytest.mark.parametrize(
