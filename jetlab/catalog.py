@@ -145,7 +145,7 @@ class Entry:
         file: its file name.
         size: roughly, for people.
         licence: under which it may be used.
-        doi: of the data set; empty for the kit's own.
+        doi: of the data set; empty where there is none.
         url: where to fetch the file; empty for the kit's own.
         checksum: "md5:..." or "sha256:..." as its publisher gives it; None where we know of none.
         verified: address and checksum are quoted alike by several independent projects; False: not verified by us.
@@ -187,14 +187,13 @@ ENTRIES = {
         command="jetlab simulate jets --jets 150000 --output {path}",
     ),
     "cms2011_jets": Entry(
-        "real jets of CMS, run 160578 of 2011, 7 TeV: the file of the 2017 hands-on, with few columns",
-        "cms2011_run2011A_params0.npy",
-        "1.0 MB",
+        "real CMS jets of 2011, run 160578, as in the DS@HEP 2017 hands-on: no labels, no generator jets",
+        "cms2011_jets.npy",
+        "1 MB",
         "CC0",
-        "10.7483/OPENDATA.CMS.UP77.P6PQ",
-        "https://raw.githubusercontent.com/jmduarte/2011-jet-inclusivecrosssection-ntupleproduction-optimized/f088677/"
-        "AnalysisFW/python/output/params0.npy",
-        "sha256:2a059b9586ef2782877673e34066cd6a2ce406e66a4983b4699c2736be8dba8c",
+        url="https://raw.githubusercontent.com/jmduarte/2011-jet-inclusivecrosssection-ntupleproduction-optimized/"
+        "f088677/AnalysisFW/python/output/params0.npy",
+        checksum="sha256:2a059b9586ef2782877673e34066cd6a2ce406e66a4983b4699c2736be8dba8c",
     ),
     "top_tagging_train": _top_tagging("training", "train.h5", "1.04 GB", "45663819f47c13724f67eb0fd80bfa5c"),
     "top_tagging_validation": _top_tagging("validation", "val.h5", "347 MB", "dca4b7248027618f041f9baa86d360fc"),
@@ -311,7 +310,7 @@ def fetch(entry: Entry, folder: Path) -> Path:
     file = download(entry.url, entry.checksum, folder / entry.file)
     if entry.checksum is None:
         digest = pooch.file_hash(str(file), alg="sha256")
-        print(f"{file} could not be checked, for no checksum is known; compare its sha256 with others': {digest}")
+        print(f"{file} could not be checked (no checksum is known); compare its sha256 with that of others: {digest}")
     return file
 
 

@@ -99,7 +99,7 @@ class RunConfig:
     fraction of nodes dropped after each hidden layer, `batch_size` in jets, `schedule` how the learning rate falls from
     epoch to epoch (see `rate`), `patience` the epochs without a better
     validation loss after which training is saturated (0: never stop early), `train_size` the number of training jets to
-    use (None: all), `loss` what is made small. Of sequences: `length` constituents are kept after ordering, `order_by`
+    use (None: all), `loss` what is minimised. Of sequences: `length` constituents are kept after ordering, `order_by`
     pt, dr or at random, `bidirectional` reads them both ways, and `pf_id` says how the particle-flow class enters. Of
     images: `image_size` in pixels. Raises ConfigError.
     """
@@ -161,7 +161,7 @@ class RunConfig:
     def rate(self, epoch: int, learning_rate: float | None = None) -> float:
         """Learning rate in an epoch, counted from 1, out of `epochs`; of another `learning_rate` where one is given.
 
-        "cosine" lets it fall to nearly nothing along half a cosine (arXiv:1608.03983); "step" divides it by ten after
+        "cosine" lowers it to almost zero along half a cosine (arXiv:1608.03983); "step" divides it by ten after
         half of the epochs and again after three quarters (arXiv:1512.03385).
         """
         rate = self.learning_rate if learning_rate is None else learning_rate

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import re
 import threading
@@ -169,7 +170,7 @@ def test_what_could_not_be_verified_is_said(server, tmp_path, capsys):
     catalog.fetch(entry(server.url, None, verified=False), tmp_path / "cache")
     shown = capsys.readouterr().out
     assert "could verify neither its address nor its content; compare with doi.org/10.0/test" in shown
-    assert f"could not be checked, for no checksum is known; compare its sha256 with others': {SHA256}" in shown
+    assert f"could not be checked (no checksum is known); compare its sha256 with that of others: {SHA256}" in shown
 
 
 def test_jets_are_found_in_the_kit_or_where_jetlab_data_says(tmp_path, monkeypatch):
@@ -215,6 +216,19 @@ def test_foreign_data_are_not_taken_for_jets_of_the_schema(name, tmp_path):
         catalog.load(name)
 
 
+def test_the_real_jets_of_2011_come_and_open(server, real_data, tmp_path, monkeypatch):
+    server.content = (real_data / "cms2011_run2011A_params0.npy").read_bytes()
+    known = catalog.ENTRIES["cms2011_jets"]
+    assert len(server.content) == 1_000_448
+    monkeypatch.setitem(catalog.ENTRIES, "cms2011_jets", dataclasses.replace(known, url=server.url))
+    sample = catalog.load("cms2011_jets")
+    assert len(sample) == 322
+    assert set(sample["run"]) == {160578}
+    assert "jet_isW_ak7" not in sample.columns
+    catalog.load("cms2011_jets")
+    assert len(server.ranges) == 1, "the second time it is there"
+
+
 def test_unknown_name():
     with pytest.raises(DataError, match="no data set 'jest': take one of jets, jets_full"):
         catalog.load("jest")
@@ -240,7 +254,8 @@ def test_entries_are_complete():
         assert known.size, name
         assert known.licence, name
         if known.url:
-            assert known.doi, name
             assert known.verified == (known.checksum is not None), "no checksum is invented, none is left unsaid"
+        if known.opening:
+            assert known.doi, name
         if known.checksum:
             assert re.fullmatch(r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", known.checksum), name

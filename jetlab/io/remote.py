@@ -55,7 +55,8 @@ def _look_at(address: str) -> None:
             start = next(response.iter_content(4), b"") if response.ok else b""
     except requests.RequestException as error:
         raise DataError(
-            f"{host} cannot be reached for {address} ({type(error).__name__}): this machine seems to be offline; {_REMEDY}"
+            f"{host} cannot be reached for {address} ({type(error).__name__}): this machine seems to be "
+            f"offline; {_REMEDY}"
         ) from error
     if not response.ok:
         raise DataError(f"{host} answers {response.status_code} {response.reason} for {address}: {_REMEDY}")

@@ -183,7 +183,7 @@ def _sequences(config: RunConfig, shapes: list[tuple[int, ...]], sizes: list[str
 
 
 def _printable(name: str) -> str:
-    """A name that cannot end the comment it stands in, whoever thought of it."""
+    """A name that cannot end the comment it stands in, whatever characters it has."""
     return name if name.isprintable() else ascii(name)
 
 

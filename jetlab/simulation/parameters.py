@@ -23,7 +23,7 @@ class Detector:
     track_max_eta: float = 2.5
     track_max_radius: float = 600.0  # mm, production radius where the efficiency has fallen to zero
     hadron_efficiency_barrel: float = 0.96  # pions, |eta| < 0.9; the loss is nuclear interactions
-    hadron_efficiency_endcap: float = 0.98  # pions, |eta| > 1.4
+    hadron_efficiency_endcap: float = 0.99  # pions, |eta| > 1.4
     muon_efficiency: float = 0.99
     electron_efficiency: float = 0.90
     core_loss: float = 0.05  # efficiency lost where hits merge: at core_pt in one HCAL tower and above; fitted
@@ -50,7 +50,7 @@ class Detector:
     ecal_seed: tuple[float, float] = (0.27, 0.75)  # GeV, cluster in barrel and endcap (behind the preshower); fitted
     ecal_offset: float = 0.07  # GeV, added to photons by the calibration of what thresholds cost; fitted
     hadron_resolution: tuple[float, float, float] = (1.10, 0.0, 0.09)  # ECAL and HCAL, Eur. Phys. J. C 60 (2009) 359
-    hcal_noise: tuple[float, float] = (0.28, 0.41)  # GeV in one tower of barrel and endcap; fitted
+    hcal_noise: tuple[float, float] = (0.283, 0.41)  # GeV in one tower of barrel and endcap; fitted
     hcal_threshold: float = 0.8  # GeV, tower, arXiv:1706.04965 table 2
     hcal_seed: tuple[float, float] = (0.8, 1.1)  # GeV, cluster in barrel and endcap, arXiv:1706.04965 table 2
     hcal_offset: tuple[float, float] = (0.0, 1.3)  # GeV, added by the calibration: real ones begin at 2.4 GeV
@@ -68,7 +68,7 @@ class Detector:
     gap_depth_hcal: float = 0.25  # fitted
     endcap_response: float = 0.90  # radiation and rear leakage, |eta| > 1.6; fitted
     tower_position: float = 0.02  # rad, position of a hadronic cluster
-    excess_significance: float = 2.4  # sigma, calorimeter over track energy that makes neutrals; fitted
+    excess_significance: float = 2.8  # sigma, calorimeter over track energy that makes neutrals; fitted
     excess_photon: float = 0.5  # GeV, arXiv:1706.04965, 5.3
     excess_neutral: float = 1.0  # GeV, arXiv:1706.04965, 5.3
 

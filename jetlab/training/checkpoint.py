@@ -44,7 +44,7 @@ class Checkpoint:
         data: `fingerprint` of the jets it is trained on.
         epoch: epochs done.
         best_epoch: the one of lowest validation loss, whose weights are `best`.
-        learning_rate: the rate chosen last, from which the schedule lets it fall.
+        learning_rate: the rate chosen last, which the schedule then lowers.
         history: a list with a number per epoch for each name of `training.Result.history`.
         variables: of model and optimizer, as they are.
         best: weights of the best epoch.
@@ -135,8 +135,8 @@ class Keeper:
 def cut_off(keep: Path) -> list[Checkpoint]:
     """The trainings under this folder and name that were cut off, the latest first.
 
-    Those of living processes are left out; a file that cannot be read is none. What a process that was killed left half
-    written is removed.
+    Those of living processes are left out; a file that cannot be read does not count. What a process that was killed
+    left half written is removed.
     """
     found = []
     for path in _files(keep):

@@ -74,7 +74,7 @@ class Watch:
         self.emit(TrainBegin(self.config.epochs, self.batches, history))
 
     def turn(self, learning_rate: float | None) -> None:
-        """Train on with the rate chosen last, `learning_rate` if there is one, as the schedule lets it fall."""
+        """Train on with the rate chosen last, `learning_rate` if there is one, and let the schedule lower it."""
         if learning_rate is not None:
             self.chosen_rate = learning_rate
         rate = self.config.rate(self.epoch, self.chosen_rate)

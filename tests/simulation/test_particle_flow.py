@@ -99,7 +99,7 @@ def test_noise_is_as_frequent_as_its_tail():
     noise = calorimeter.noise(4000, np.random.default_rng(3))
     barrel = np.abs(noise.eta) < CMS.hcal_tower[2]
     towers = 2 * CMS.hcal_tower[2] / 0.087 * 2 * np.pi / 0.087
-    assert barrel.sum() / 4000 / towers == pytest.approx(0.00214, rel=0.05)  # Gaussian above 0.8 / 0.28 = 2.857 sigma
+    assert barrel.sum() / 4000 / towers == pytest.approx(0.00235, rel=0.05)  # Gaussian above 0.8 / 0.283 = 2.827 sigma
     assert noise.energy.min() > CMS.hcal_threshold
 
 
