@@ -59,7 +59,7 @@ class Branches:
         if not isinstance(branch, uproot.TBranch):
             values = content = checks.native(branch[start:stop])
         else:
-            values = branch.array(entry_start=start, entry_stop=stop)
+            values = branch.array(entry_start=start, entry_stop=stop, array_cache=None)
             content = ak.to_numpy(ak.flatten(values, axis=None)) if _numbers(values) else np.zeros(0, object)
             values = values if values.ndim > 1 else content
         if content.dtype.kind not in "biuf":
