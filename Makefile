@@ -81,6 +81,7 @@ clean-notebooks: $(TEST_READY)
 constraints: $(TEST_READY)
 	$(BIN)/python -m pip freeze --exclude-editable > constraints.new
 	sed -n 's/^tensorflow_cpu==/tensorflow==/p' constraints.new >> constraints.new
+	grep -E '^(fsspec-xrootd|hdf5plugin|xrootd)==' constraints.txt >> constraints.new # of extras that are not installed here
 	LC_ALL=C sort -f constraints.new > constraints.txt
 	rm constraints.new
 	touch $(LAB_READY) $(TEST_READY)

@@ -5,7 +5,7 @@ A file is looked for in the folder $JETLAB_DATA, then among the kit's own data, 
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from jetlab import shipped
 from jetlab.io import read
+from jetlab.io.formats import FORMATS
 from jetlab.io.sample import DataError, JetSample
 
 CHUNK = 1 << 16
@@ -148,7 +149,7 @@ class Entry:
         url: where to fetch the file; empty for the kit's own.
         checksum: "md5:..." or "sha256:..." as its publisher gives it; None where we know of none.
         verified: address and checksum are quoted alike by several independent projects; False: not verified by us.
-        opening: how to open it, where it is not in the CMS 2011 tuple schema; empty where it is.
+        opening: how to open it, where jetlab cannot; empty where it can.
         command: what makes it, for generated data.
     """
 
@@ -173,7 +174,6 @@ def _top_tagging(part: str, file: str, size: str, md5: str) -> Entry:
         "10.5281/zenodo.2603256",
         f"https://zenodo.org/records/2603256/files/{file}",
         f"md5:{md5}",
-        opening="pandas.read_hdf({path!r}, key='table') (after pip install pandas tables)",
     )
 
 
@@ -217,7 +217,6 @@ ENTRIES = {
         "http://opendata.cern.ch/eos/opendata/cms/datascience/HiggsToBBNtupleProducerTool/"
         "HiggsToBBNTuple_HiggsToBB_QCD_RunII_13TeV_MC/test/ntuple_merged_0.h5",
         verified=False,
-        opening="h5py.File({path!r})",
     ),
     "jet_ntuple": Entry(
         "CMS open data 12100, first file: QCD jets with candidates and gen jets, 13 TeV, for JES and quark/gluon",
@@ -227,7 +226,6 @@ ENTRIES = {
         "10.7483/OPENDATA.CMS.RY2V.T797",
         "https://opendata.cern.ch/record/12100/files/JetNtuple_RunIISummer16_13TeV_MC_1.root",
         verified=False,
-        opening="uproot.open({path!r})['AK4jets/jetTree']",
     ),
 }
 
@@ -238,32 +236,32 @@ def names() -> tuple[str, ...]:
 
 
 def describe() -> str:
-    """Return a plain text table of all data sets: name, what, size, licence, DOI and where."""
+    """Return a plain text table of all data sets, and one of the formats that `io.read` opens besides its own."""
     head: tuple[str, ...] = ("name", "size", "licence", "DOI", "where", "what")
-    rows = [head, *((name, e.size, e.licence, e.doi or "-", _where(name), e.what) for name, e in ENTRIES.items())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head) - 1)]
-    rows.insert(1, tuple("-" * width for width in (*widths, 4)))
-    lines = [
-        "  ".join((*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1])) for row in rows
-    ]
-    return "\n".join(lines)
+    sets = [head, *((name, e.size, e.licence, e.doi or "-", _where(name), e.what) for name, e in ENTRIES.items())]
+    formats = [("format that io.read opens, too", "where to get it"), *((each.name, each.where) for each in FORMATS)]
+    return f"{_table(sets)}\n\n{_table(formats)}"
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows of text, the first of them the head, in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    lines = [rows[0], tuple("-" * width for width in (*widths, 4)), *rows[1:]]
+    return "\n".join("  ".join((*map(str.ljust, row, widths), row[-1])) for row in lines)
 
 
 def load(name: str = "jets") -> JetSample:
     """Return a data set as a sample of jets.
 
     Raises:
-        DataError: an unknown name; a file absent or damaged; a data set of another schema (says how to open it).
+        DataError: an unknown name; a file absent or damaged; a data set that jetlab cannot read (says how to open it).
     """
     entry = _entry(name)
     if entry.opening:
         there = _found(entry)
         opening = entry.opening.format(path=str(there or _cache() / entry.file))
         get = "" if there else f"fetch it ({entry.size}) by catalog.path('{name}'), then "
-        raise DataError(
-            f"'{name}' is not in the CMS 2011 tuple schema, and only such files become a JetSample: "
-            f"{get}open it with {opening}."
-        )
+        raise DataError(f"'{name}' is in no format that becomes a JetSample: {get}open it with {opening}.")
     return read(path(name))
 
 

@@ -1,4 +1,4 @@
-"""The `jetlab` command: `doctor` looks at the machine, `simulate` makes a sample, `release` copies the lessons."""
+"""The `jetlab` command: `doctor`, `simulate` and `convert` samples of jets, `release` the lessons."""
 
 import argparse
 import errno
@@ -104,6 +104,18 @@ def _parser() -> argparse.ArgumentParser:
     hits.add_argument("--seed", type=_natural, default=1, metavar="S", help="the same seed gives the same events (1)")
     hits.add_argument("--output", type=Path, required=True, metavar="PATH", help="file to write, .csv or .csv.gz")
     hits.set_defaults(run=_simulate_hits)
+    convert = commands.add_parser(
+        "convert",
+        help="write other people's jets as a ROOT or HDF5 file of the kit",
+        description="Write the jets of a file, such as NanoAOD, as the kit's own ROOT or HDF5; `catalog.describe()` "
+        "lists what can be read. The file may be larger than the memory.",
+    )
+    convert.add_argument("source", metavar="IN", help="file, or https:// or root:// address, to read")
+    convert.add_argument("target", type=Path, metavar="OUT", help="file to write: .root, .h5 or .hdf5")
+    convert.add_argument(
+        "--radius", type=float, metavar="R", help="of the jets, if IN has several kinds (NanoAOD: 0.8)"
+    )
+    convert.set_defaults(run=_convert)
     release = commands.add_parser(
         "release",
         help="copy the lessons, with or without their solutions",
@@ -159,6 +171,13 @@ def _simulate_hits(options: argparse.Namespace) -> int:
     from jetlab.tracking import simulate_hits
 
     simulate_hits(options.events, options.output, options.seed, options.multiplicity)
+    return 0
+
+
+def _convert(options: argparse.Namespace) -> int:
+    from jetlab.io import convert
+
+    convert(options.source, options.target, options.radius)
     return 0
 
 

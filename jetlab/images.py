@@ -22,7 +22,7 @@ SUBJET_RADIUS = 0.3
 def centre(sample: JetSample) -> ak.Array:
     """Candidates relative to their pt-weighted centre: records of pt [GeV], x (eta), y (phi, wrapped), class.
 
-    Shape (n_jets, var). `class` counts into CLASSES. Raises MissingColumnError.
+    Shape (n_jets, var). `class` counts into CLASSES; samples without ids have none. Raises MissingColumnError.
     """
     constituents = jets.constituents(sample)
     counts = ak.to_numpy(ak.num(constituents))
@@ -31,8 +31,10 @@ def centre(sample: JetSample) -> ak.Array:
     of_jet = _owner(counts)
     total = _sum(pt, of_jet, len(counts))
     x, y = (values - (_sum(pt * values, of_jet, len(counts)) / total)[of_jet] for values in (x, y))
-    kind = _class(ak.to_numpy(flat["id_class"]), ak.to_numpy(flat["charge"]))
-    return ak.unflatten(ak.zip({"pt": pt, "x": x, "y": y, "class": kind}), counts)
+    columns = {"pt": pt, "x": x, "y": y}
+    if "id_class" in flat.fields:
+        columns["class"] = _class(ak.to_numpy(flat["id_class"]), ak.to_numpy(flat["charge"]))
+    return ak.unflatten(ak.zip(columns), counts)
 
 
 def rotate(candidates: ak.Array, by: str = "principal") -> ak.Array:
@@ -100,10 +102,12 @@ def pixelate(
 
     Returns float32 (n_jets, size, size, channels), rows from low to high y: the pt [GeV] in each pixel, and with
     `multiplicity` also the number of candidates; with `classes` one channel for each of CLASSES instead of one for
-    all. The pt channels come first. Raises ArgumentError for impossible sizes.
+    all. The pt channels come first. Raises ArgumentError for impossible sizes, or for classes that are not known.
     """
     if size < 1 or not width > 0:
         raise ArgumentError(f"size is {size} and width {width}; an image needs at least one pixel and a width above 0.")
+    if classes and "class" not in candidates.fields:
+        raise ArgumentError("The candidates of this sample have no ids, so no classes: leave classes=True out.")
     counts, (pt, x, y) = _flat(candidates)
     column, row = (np.floor((values / width + 0.5) * size).astype(np.int64) for values in (x, y))
     inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
@@ -139,7 +143,8 @@ def _flat(candidates: ak.Array) -> tuple[NDArray[np.int64], list[NDArray[np.floa
 
 def _moved(candidates: ak.Array, x: NDArray[Any], y: NDArray[Any]) -> ak.Array:
     flat = ak.flatten(candidates)
-    return ak.unflatten(ak.zip({"pt": flat["pt"], "x": x, "y": y, "class": flat["class"]}), ak.num(candidates))
+    columns = {name: flat[name] for name in flat.fields} | {"x": x, "y": y}
+    return ak.unflatten(ak.zip(columns), ak.num(candidates))
 
 
 def _owner(counts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -44,7 +44,11 @@ class Prepared:
 
 
 def prepare(
-    sample: JetSample, config: RunConfig, parts: Sequence[NDArray[np.int64]], weight: NDArray[np.float64]
+    sample: JetSample,
+    config: RunConfig,
+    parts: Sequence[NDArray[np.int64]],
+    weight: NDArray[np.float64],
+    label: str = "jet_isW_ak7",
 ) -> Prepared:
     """Make the inputs of training, validation and test jets.
 
@@ -53,6 +57,7 @@ def prepare(
         config: model, inputs, length, order_by, pf_id, image_size and seed (of a random order) are looked at.
         parts: positions of training, validation and test jets, as `jets.split` gives them.
         weight: of all jets of the sample, (n_jets,).
+        label: the column that is 1 for signal and 0 for background.
 
     Raises ConfigError for inputs that the model cannot have, MissingColumnError for columns the sample does not have.
 
@@ -62,7 +67,7 @@ def prepare(
     if allowed and (unknown := [name for name in config.inputs if name not in allowed]):
         raise ConfigError(f"A {config.model} has no inputs {', '.join(unknown)}; there are {', '.join(allowed)}.")
     x_train, *others = make([sample[positions] for positions in parts], config)
-    y = sample["jet_isW_ak7"]
+    y = sample[label]
     (y_train, y_validation, y_test), (w_train, w_validation, w_test) = (
         [values[positions] for positions in parts] for values in (y, weight)
     )
@@ -85,7 +90,7 @@ def row(config: RunConfig) -> Shape:
 
 
 def remembering(
-    sample: JetSample, parts: Sequence[NDArray[np.int64]], weight: NDArray[np.float64]
+    sample: JetSample, parts: Sequence[NDArray[np.int64]], weight: NDArray[np.float64], label: str = "jet_isW_ak7"
 ) -> Callable[[RunConfig], Prepared]:
     """Give a function that prepares for a configuration, and keeps what it made last for the next run of its kind."""
     last: dict[tuple[Any, ...], Prepared] = {}
@@ -97,7 +102,7 @@ def remembering(
         if found is None:
             last.clear()
             # Kept under a name of its own: another thread may ask for another kind and clear this one meanwhile.
-            found = last[key] = prepare(sample, config, parts, weight)
+            found = last[key] = prepare(sample, config, parts, weight, label)
         return found
 
     return made

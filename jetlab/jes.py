@@ -26,15 +26,18 @@ def corrected(sample: JetSample, log_factor: ArrayLike) -> Floats:
     return _column(sample, "jet_ptraw_ak7") * np.exp(np.asarray(log_factor, dtype=np.float64))
 
 
-def flat_weights(sample: JetSample, train: NDArray[np.integer]) -> Floats:
+def flat_weights(sample: JetSample, train: NDArray[np.integer], pt_range: tuple[float, float] = FLAT_RANGE) -> Floats:
     """Weights with which W jets and QCD jets each have a flat spectrum in log(gen pt), float64 (n_jets,).
+
+    Of a sample that does not say which jets are W, all are one class. `pt_range` is in GeV.
 
     What a network learns is pulled to where the jets of its training were many (the prior); a flat spectrum pulls
     nowhere. Learnt from the jets at the positions `train` alone, where each class has a mean of one; zero in bins
     where the training jets lack the class.
     """
-    gen_pt, is_w = _column(sample, "genjet_pt_ak7"), sample["jet_isW_ak7"] == 1
-    edges = np.geomspace(*FLAT_RANGE, FLAT_BINS + 1)
+    gen_pt = _column(sample, "genjet_pt_ak7")
+    is_w = sample["jet_isW_ak7"] == 1 if "jet_isW_ak7" in sample.columns else np.zeros(len(sample), bool)
+    edges = np.geomspace(*pt_range, FLAT_BINS + 1)
     number = np.clip(np.searchsorted(edges, gen_pt, side="right") - 1, 0, FLAT_BINS - 1)
     inside = (gen_pt >= edges[0]) & (gen_pt < edges[-1])
     weight = np.zeros(len(gen_pt))

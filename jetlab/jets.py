@@ -10,7 +10,7 @@ import numpy as np
 from jetlab.angles import wrap
 from jetlab.errors import ArgumentError, counted
 from jetlab.io.sample import DataError, JetSample, look_up
-from jetlab.io.schema import KEY, RADIUS
+from jetlab.io.schema import KEY
 
 #: |PDG id| of particle-flow candidates in the order of their class numbers 1, 2, ...; 0 is padding.
 CLASSES = (211, 130, 22, 11, 13)
@@ -28,8 +28,8 @@ def delta_r(eta_a: Any, phi_a: Any, eta_b: Any, phi_b: Any) -> Any:
     return np.hypot(eta_a - eta_b, delta_phi(phi_a, phi_b))
 
 
-def match_tracks(sample: JetSample, radius: float = RADIUS) -> JetSample:
-    """Give each jet the tracks of its event that lie within `radius` of it.
+def match_tracks(sample: JetSample, radius: float | None = None) -> JetSample:
+    """Give each jet the tracks of its event that lie within `radius` of it, by default the jets' own.
 
     A track goes to the nearest jet of the same run, lumi and event if that is closer than `radius`; of two equally near
     jets to the one of lower ijet; else (or if its event has no jet) to none. A jet may end up without tracks.
@@ -44,7 +44,7 @@ def match_tracks(sample: JetSample, radius: float = RADIUS) -> JetSample:
             f"{sample!r} has no tracks to match: take a ROOT file with a tree tracks, as catalog.load('jets')."
         )
     tracks = {name: ak.to_numpy(sample.tracks[name]) for name in sample.tracks.fields}
-    nearest = _nearest_jet(sample, tracks, radius)
+    nearest = _nearest_jet(sample, tracks, sample.radius if radius is None else radius)
     kept = np.flatnonzero(nearest >= 0)
     kept = kept[np.argsort(nearest[kept], kind="stable")]
     counts = np.bincount(nearest[kept], minlength=len(sample))
@@ -81,7 +81,7 @@ def constituents(sample: JetSample, kind: str = "ak7pfcand") -> ak.Array:
     Returns a jagged record array, shape (n_jets, var), of pt [GeV], log_pt (log of pt over the jet's corrected pt),
     log_pt_gev (log of pt in GeV), deta, dphi (wrapped), dr, charge; and for candidates id_class: 0 is kept for
     padding, 1 charged hadron, 2 neutral hadron, 3 photon, 4 electron, 5 muon, 6 anything else; for tracks d0 and dz
-    [mm] over their uncertainties.
+    [mm] over their uncertainties. Candidates of a sample that lacks charges or ids have no charge or id_class.
 
     Raises:
         MissingColumnError: the sample has no such columns, as when tracks are not matched yet.
@@ -96,12 +96,13 @@ def constituents(sample: JetSample, kind: str = "ak7pfcand") -> ak.Array:
         "deta": deta,
         "dphi": dphi,
         "dr": np.hypot(deta, dphi),
-        "charge": sample[f"{kind}_charge"],
     }
+    if kind == "track" or "ak7pfcand_charge" in sample.columns:
+        columns["charge"] = sample[f"{kind}_charge"]
     if kind == "track":
         columns["d0_significance"] = sample["track_d0"] / sample["track_d0err"]
         columns["dz_significance"] = sample["track_dz"] / sample["track_dzerr"]
-    else:
+    elif "ak7pfcand_id" in sample.columns:
         columns["id_class"] = id_class(sample[f"{kind}_id"])
     return ak.zip(columns)
 

@@ -40,7 +40,7 @@ def make_sample(n_events: int = 50, seed: int = 0, n_tracks: int = 60) -> JetSam
     eta = (eta0[of_jet] + rng.normal(0, width)).astype(np.float32)
     phi = wrap(phi0[of_jet] + rng.normal(0, width))
     ids = rng.choice([211, -211, 22, 130, 11, -13], counts.sum(), p=[0.3, 0.3, 0.25, 0.1, 0.03, 0.02])
-    charge = np.where(ids == 22, 0, np.where(ids == 130, 0, np.where(np.isin(ids, [11, 13]), -1, 1) * np.sign(ids)))
+    charge = np.where(np.isin(ids, [22, 130]), 0, np.sign(ids))
 
     def total(values: np.ndarray) -> np.ndarray:
         return np.bincount(of_jet, values.astype(float), n_jets)

@@ -206,7 +206,7 @@ def test_foreign_data_are_not_taken_for_jets_of_the_schema(name, tmp_path):
     """Nothing is downloaded: the server is not even asked."""
     known = catalog.ENTRIES[name]
     place = tmp_path / "cache" / known.file
-    with pytest.raises(DataError, match="only such files become a JetSample") as caught:
+    with pytest.raises(DataError, match="in no format that becomes a JetSample") as caught:
         catalog.load(name)
     assert f"fetch it ({known.size}) by catalog.path('{name}')" in str(caught.value)
     assert repr(str(place)) in str(caught.value)
@@ -236,6 +236,9 @@ def test_unknown_name():
 
 def test_describe_is_a_table_of_all():
     table = catalog.describe()
+    table, formats = table.split("\n\n")
+    for name in ("NanoAOD", "PFNano", "record 12100", "record 12102", "zenodo.org/records/2603256"):
+        assert name in formats
     lines = table.splitlines()
     assert len(lines) == len(catalog.names()) + 2
     assert [line.split()[0] for line in lines[2:]] == list(catalog.names())

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -19,8 +19,10 @@ from jetlab.io import schema
 from jetlab.io.sample import DataError, JetSample, group
 
 IJET = schema.CANDIDATE["ak7pfcand_ijet"]
-COLUMNS = {**schema.TUPLE, **schema.TRACK, "ijet": IJET}
-NOT_STORED = ("units", "schema_version")
+COLUMNS = {**schema.TUPLE, **schema.OTHER, **schema.TRACK, "ijet": IJET}
+#: How many jets of the original were left out, because they have no candidates.
+DROPPED = "without_candidates"
+NOT_STORED = ("units", "schema_version", "candidates")
 
 Arguments = ParamSpec("Arguments")
 Read = TypeVar("Read")
@@ -40,7 +42,7 @@ def existing(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def reading(path: Path, what: str) -> Iterator[None]:
+def reading(path: str | os.PathLike[str], what: str) -> Iterator[None]:
     """Turn whatever a file library raises on a broken file into one DataError.
 
     What says nothing about the file keeps its traceback: no memory, a package that is absent, a fault of jetlab's own.
@@ -72,7 +74,7 @@ def within_memory(read: Callable[Arguments, Read]) -> Callable[Arguments, Read]:
             return read(*path, **named)
         except MemoryError as error:
             files: Any
-            (files,) = itertools.chain(path, named.values())
+            files, *_ = itertools.chain(path, named.values())
             names = files if isinstance(files, str | os.PathLike) else ", ".join(map(str, files))
             raise memory_full(error, f"take fewer jets, events or columns than {names} holds") from error
 
@@ -112,6 +114,12 @@ def require(present: Sequence[str], needed: Sequence[str], where: str) -> None:
     if missing:
         meanings = "; ".join(f"{name}: {COLUMNS[name].meaning}" for name in missing)
         raise DataError(f"{where} lacks what every jet file must have ({meanings}): take a file that has it.")
+
+
+def needed(candidates: bool) -> list[str]:
+    """Columns that a sample must have, with candidates or without."""
+    names = ["ijet" if name == "ak7pfcand_ijet" else name for name in schema.REQUIRED]
+    return [name for name in names if candidates or not name.startswith("ak7pfcand_")]
 
 
 def column(values: np.ndarray, name: str, where: str) -> np.ndarray:
@@ -156,7 +164,7 @@ def native(values: np.ndarray) -> np.ndarray:
 
 
 def whole_jets(jets: ak.Array, where: str) -> None:
-    """Raise DataError unless there are jets, each with candidates, each only once."""
+    """Raise DataError unless there are jets, each only once, and each with candidates if any jet may have some."""
     if len(jets) == 0:
         raise DataError(f"{where} holds no jets: nothing to learn from; loosen the selection that made it.")
     number = group([ak.to_numpy(jets[key]) for key in (*schema.KEY, "ijet")])
@@ -167,6 +175,8 @@ def whole_jets(jets: ak.Array, where: str) -> None:
             f"{where}: jets are there more than once ({twice.size:,} of them), first {name(jets, jet)}: "
             "samples whose event numbers overlap need their own lumi, or separate files."
         )
+    if "ak7pfcand_pt" not in jets.fields:
+        return
     empty = np.flatnonzero(ak.to_numpy(ak.num(jets["ak7pfcand_pt"])) == 0)
     if empty.size:
         raise DataError(
@@ -177,7 +187,7 @@ def whole_jets(jets: ak.Array, where: str) -> None:
 
 def all_candidates(jets: ak.Array, where: str) -> None:
     """Raise DataError if jets do not have as many candidates as jet_ncand_ak7 says."""
-    if "jet_ncand_ak7" not in jets.fields:
+    if not {"jet_ncand_ak7", "ak7pfcand_pt"} <= set(jets.fields):
         return
     counts = ak.to_numpy(ak.num(jets["ak7pfcand_pt"]))
     wrong = np.flatnonzero(ak.to_numpy(jets["jet_ncand_ak7"]) != counts)
@@ -196,7 +206,7 @@ def name(jets: ak.Array, jet: int) -> str:
     return f"jet {run}:{lumi}:{event} no. {ijet}"
 
 
-def described(text: str, path: Path) -> dict[str, Any]:
+def described(text: str, path: str | os.PathLike[str]) -> dict[str, Any]:
     """Return what a file says of itself, from its JSON; raise DataError if that is no JSON object."""
     try:
         stored = json.loads(text)
@@ -218,10 +228,34 @@ def describe(sample: JetSample) -> dict[str, Any]:
     """Return what a written file says of itself: provenance, schema version, unit of each column."""
     names = sample.columns if sample.tracks is None else (*sample.columns, *sample.tracks.fields)
     units = {name: COLUMNS[name].unit for name in names if name in COLUMNS and COLUMNS[name].unit}
-    return {**sample.provenance, "schema_version": schema.VERSION, "units": units}
+    candidates = "ak7pfcand_pt" in sample.columns
+    return {**sample.provenance, "schema_version": schema.VERSION, "candidates": candidates, "units": units}
 
 
-def version(found: object, path: Path) -> None:
+class Parts:
+    """The parts of a sample that is written part by part: empty ones left out, counts of what was dropped added up."""
+
+    def __init__(self, samples: JetSample | Iterable[JetSample], path: str | os.PathLike[str]) -> None:
+        self._samples = (samples,) if isinstance(samples, JetSample) else samples
+        self._path = path
+        self.description: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[JetSample]:
+        dropped = 0
+        for sample in self._samples:
+            dropped += sample.provenance.get(DROPPED, 0)
+            if len(sample) or isinstance(self._samples, tuple):
+                self.description = self.description or describe(sample)
+                yield sample
+        if not self.description:
+            raise DataError(
+                f"There are no jets to be written to {self._path}: nothing to learn from; take other input."
+            )
+        if dropped:
+            self.description[DROPPED] = dropped
+
+
+def version(found: object, path: str | os.PathLike[str]) -> None:
     """Raise DataError if a file was written by a later schema than this one."""
     if not isinstance(found, int | np.integer) or found > schema.VERSION:
         raise DataError(f"{path} has schema version {found}, this jetlab knows up to {schema.VERSION}: update jetlab.")
@@ -234,8 +268,7 @@ def writable(sample: JetSample, path: str | os.PathLike[str]) -> tuple[dict[str,
         DataError: as `column`, `require` and `whole_jets`; or a column that is neither flat nor jagged numbers.
     """
     where = f"The sample to be written to {path}"
-    needed = ["ijet" if name == "ak7pfcand_ijet" else name for name in schema.REQUIRED]
-    require(sample.columns, needed, where)
+    require(sample.columns, needed(any(name.startswith("ak7pfcand_") for name in sample.columns)), where)
     flat: dict[str, np.ndarray] = {}
     jagged: dict[str, ak.Array] = {}
     for field in sample.columns:

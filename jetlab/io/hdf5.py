@@ -10,6 +10,7 @@ A collection is the columns with a common prefix (ak7pfcand, track), whose lengt
 
 import json
 import os
+from collections.abc import Iterable
 
 import awkward as ak
 import h5py
@@ -21,45 +22,65 @@ from jetlab.io.sample import DataError, JetSample
 STORAGE = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "fletcher32": True}
 
 
-def write_hdf5(sample: JetSample, path: str | os.PathLike[str]) -> None:
-    """Write a sample, with any further flat or jagged column it carries; all or nothing, as `write_root`.
+def write_hdf5(samples: JetSample | Iterable[JetSample], path: str | os.PathLike[str]) -> None:
+    """Write a sample, with any further flat or jagged column it carries; all or nothing, and in parts, as `write_root`.
 
     Raises:
         DataError: NaN, infinity, no jets, a jet without candidates, columns that are no numbers, or columns of one
             collection that differ in length.
     """
-    flat, jagged = checks.writable(sample, path)
     with checks.atomic(path) as temporary, h5py.File(temporary, "w", track_order=True) as file:
-        described = checks.describe(sample)
-        file.attrs["schema_version"] = described["schema_version"]
-        file.attrs["provenance"] = json.dumps(described)
-        group = file.create_group("jets", track_order=True)
-        for name, values in flat.items():
-            _write(group, name, values)
-        for name, values in jagged.items():
-            _write_jagged(file, name, values, path)
-        if sample.tracks is not None:
-            group = file.create_group("tracks", track_order=True)
-            for name in sample.tracks.fields:
-                where = f"The tracks to be written to {path}"
-                _write(group, name, checks.column(ak.to_numpy(sample.tracks[name]), name, where))
+        parts = checks.Parts(samples, path)
+        for sample in parts:
+            _write_part(file, sample, path)
+        file.attrs["schema_version"] = parts.description["schema_version"]
+        file.attrs["provenance"] = json.dumps(parts.description)
+
+
+def _write_part(file: h5py.File, sample: JetSample, path: str | os.PathLike[str]) -> None:
+    flat, jagged = checks.writable(sample, path)
+    for name, values in flat.items():
+        _write(_group(file, "jets"), name, values)
+    collections: dict[str, np.ndarray] = {}
+    for name, values in jagged.items():
+        _write_jagged(file, name, values, collections, path)
+    if sample.tracks is not None:
+        where = f"The tracks to be written to {path}"
+        for name in sample.tracks.fields:
+            _write(_group(file, "tracks"), name, checks.column(ak.to_numpy(sample.tracks[name]), name, where))
+
+
+def _group(file: h5py.File, name: str) -> h5py.Group:
+    return file[name] if name in file else file.create_group(name, track_order=True)
 
 
 def _write(group: h5py.Group, name: str, values: np.ndarray) -> None:
-    dataset = group.create_dataset(name, data=values, **STORAGE)
+    """Make a dataset, or go on with it."""
+    if name in group:
+        dataset = group[name]
+        dataset.resize(len(dataset) + len(values), axis=0)
+        dataset[-len(values) :] = values
+        return
+    dataset = group.create_dataset(name, data=values, maxshape=(None,), **STORAGE)
     spec = checks.COLUMNS.get(name)
     if spec is not None:
         dataset.attrs["unit"] = spec.unit
         dataset.attrs["meaning"] = spec.meaning
 
 
-def _write_jagged(file: h5py.File, name: str, values: ak.Array, path: str | os.PathLike[str]) -> None:
-    offsets = np.concatenate([[0], np.cumsum(ak.to_numpy(ak.num(values)))]).astype(np.int64)
+def _write_jagged(
+    file: h5py.File, name: str, values: ak.Array, collections: dict[str, np.ndarray], path: str | os.PathLike[str]
+) -> None:
+    """Add a column to its collection; `collections` has the counts of those that this part has begun."""
+    counts = ak.to_numpy(ak.num(values))
     place = f"jagged/{name.split('_')[0]}"
-    if place not in file:
-        _write(file.create_group(place, track_order=True), "offsets", offsets)
-    group = file[place]
-    if not np.array_equal(group["offsets"][:], offsets):
+    group = _group(file, place)
+    if place not in collections:
+        collections[place] = counts
+        before = group["offsets"][-1] if "offsets" in group else None
+        offsets = np.cumsum(counts, dtype=np.int64)
+        _write(group, "offsets", np.append(0, offsets) if before is None else before + offsets)
+    if not np.array_equal(collections[place], counts):
         raise DataError(f"Column {name} and others of {place} differ in length, {path} is not written: rename it.")
     _write(group, name, ak.to_numpy(ak.flatten(values)))
 
@@ -80,22 +101,23 @@ def read_hdf5(path: str | os.PathLike[str]) -> JetSample:
         if start.read(8) != b"\x89HDF\r\n\x1a\n":
             raise DataError(f"{path} is not an HDF5 file (it does not begin as one): check which file this is.")
     with checks.reading(path, "an HDF5 file"), h5py.File(path, "r") as file:
-        if not {"jets", "jagged/ak7pfcand/offsets"} <= set(_names(file)) or "schema_version" not in file.attrs:
+        stored = checks.described(file.attrs["provenance"], path) if "provenance" in file.attrs else {}
+        candidates = stored.get("candidates", True)
+        wanted = {"jets", "jagged/ak7pfcand/offsets"} if candidates else {"jets"}
+        if not wanted <= set(_names(file)) or "schema_version" not in file.attrs:
             raise DataError(
                 f"{path} is not in jetlab's layout (it has: {', '.join(file) or 'nothing'}): only files made by "
-                "write_hdf5 can be read; open others with h5py.File."
+                "write_hdf5, and those that catalog.describe() lists, can be read; open others with h5py.File."
             )
         checks.version(file.attrs["schema_version"], path)
-        stored = checks.described(file.attrs["provenance"], path)
         columns = _read_flat(file["jets"], f"{path}, /jets")
         n_jets = len(next(iter(columns.values()), ()))
         if n_jets == 0:
             raise DataError(f"{path} holds no jets: nothing to learn from; loosen the selection that made it.")
-        for place in file["jagged"]:
+        for place in file.get("jagged", ()):
             columns |= _read_jagged(file["jagged"][place], n_jets, f"{path}, /jagged/{place}")
         tracks = _read_flat(file["tracks"], f"{path}, /tracks") if "tracks" in file else None
-    needed = ["ijet" if name == "ak7pfcand_ijet" else name for name in schema.REQUIRED]
-    checks.require(tuple(columns), needed, str(path))
+    checks.require(tuple(columns), checks.needed(candidates), str(path))
     if tracks is not None:
         checks.require(tuple(tracks), schema.KEY, f"{path}, /tracks")
     sample = JetSample(

@@ -6,20 +6,23 @@
     tracks   run lumi event + TRACK columns (this tree may be absent)
 
 and a TObjString `provenance`: JSON with the schema version, the units and how the file was made. Rows may come in any
-order: they are linked by their keys.
+order: they are linked by their keys. Jets that have no candidates, as of plain NanoAOD, come without the tree pfcands.
 """
 
 import json
 import os
 import struct
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import awkward as ak
 import numpy as np
 import uproot
 
-from jetlab.io import checks, schema
+from jetlab.io import checks, remote, schema
 from jetlab.io.sample import DataError, JetSample, group, look_up
 
 JET_KEY = (*schema.KEY, "ijet")
@@ -32,48 +35,68 @@ COMPRESSION = uproot.LZMA(5)
 Table = dict[str, np.ndarray]
 
 
-def write_root(sample: JetSample, path: str | os.PathLike[str]) -> None:
+def write_root(samples: JetSample | Iterable[JetSample], path: str | os.PathLike[str]) -> None:
     """Write a sample as the four trees, compressed; all or nothing: a failure leaves an older file as it was.
 
-    Numbers are written in the schema's dtypes (float32, int32).
+    Numbers are written in the schema's dtypes (float32, int32). Of several samples, parts of one that share no event,
+    only one is in memory at a time.
 
     Raises:
         DataError: NaN, infinity, no jets, a jet without candidates, or columns that this layout has no place for.
     """
+    with checks.atomic(path) as temporary, uproot.recreate(temporary, compression=COMPRESSION) as file:
+        trees: dict[str, Any] = {}
+        parts = checks.Parts(samples, path)
+        for sample in parts:
+            for name, table in _tables(sample, path).items():
+                if name not in trees:
+                    trees[name] = file.mktree(name, {column: values.dtype for column, values in table.items()})
+                for start in range(0, len(next(iter(table.values()))), ROWS_AT_ONCE):
+                    trees[name].extend({key: values[start : start + ROWS_AT_ONCE] for key, values in table.items()})
+        file["provenance"] = json.dumps(parts.description)
+
+
+def _tables(sample: JetSample, path: str | os.PathLike[str]) -> dict[str, Table]:
     flat, jagged = checks.writable(sample, path)
     checks.all_candidates(sample.jets, f"The sample to be written to {path}")
     odd = [name for name in jagged if not name.startswith("ak7pfcand_")]
     if odd:
         raise DataError(f"The ROOT layout has no place for {', '.join(odd)} in {path}: use write_hdf5 or drop them.")
-    counts = ak.num(jagged["ak7pfcand_pt"])
-    uneven = [name for name, values in jagged.items() if not ak.all(ak.num(values) == counts)]
-    if uneven:
-        raise DataError(f"{', '.join(uneven)} and ak7pfcand_pt differ in length, {path} is not written: align them.")
     first = np.unique(sample.event_index, return_index=True)[1]
-    of_jet = np.repeat(np.arange(len(sample)), ak.to_numpy(counts))
     tables = {
         "events": {name: values[first] for name, values in flat.items() if name in schema.EVENT},
         "jets": {name: flat[name] for name in flat if name in schema.KEY or name not in schema.EVENT},
-        "pfcands": {name: flat[name][of_jet] for name in JET_KEY}
-        | {name: ak.to_numpy(ak.flatten(values)) for name, values in jagged.items()},
     }
+    if jagged:
+        counts = ak.num(jagged["ak7pfcand_pt"])
+        uneven = [name for name, values in jagged.items() if not ak.all(ak.num(values) == counts)]
+        if uneven:
+            raise DataError(
+                f"{', '.join(uneven)} and ak7pfcand_pt differ in length, {path} is not written: align them."
+            )
+        of_jet = np.repeat(np.arange(len(sample)), ak.to_numpy(counts))
+        tables["pfcands"] = {name: flat[name][of_jet] for name in JET_KEY}
+        tables["pfcands"] |= {name: ak.to_numpy(ak.flatten(values)) for name, values in jagged.items()}
     if sample.tracks is not None:
         where = f"The tracks to be written to {path}"
         checks.require(sample.tracks.fields, schema.KEY, where)
         tables["tracks"] = {
             name: checks.column(ak.to_numpy(sample.tracks[name]), name, where) for name in sample.tracks.fields
         }
-    with checks.atomic(path) as temporary, uproot.recreate(temporary, compression=COMPRESSION) as file:
-        for name, table in tables.items():
-            _write_tree(file, name, table)
-        file["provenance"] = json.dumps(checks.describe(sample))
+    return tables
 
 
-def _write_tree(file: uproot.WritableDirectory, name: str, table: Table) -> None:
-    tree = file.mktree(name, {column: values.dtype for column, values in table.items()})
-    n_rows = len(next(iter(table.values())))
-    for start in range(0, n_rows, ROWS_AT_ONCE):
-        tree.extend({column: values[start : start + ROWS_AT_ONCE] for column, values in table.items()})
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[uproot.ReadOnlyDirectory]:
+    """Open a ROOT file, here or at an https:// or root:// address; what is not one, or not whole, is refused."""
+    if remote.is_address(path):
+        with remote.opened(str(path)) as file:
+            yield file
+        return
+    path = checks.existing(path)
+    _whole_file(path)
+    with checks.reading(path, "a ROOT file"), uproot.open({path: None}) as file:
+        yield file
 
 
 @checks.within_memory
@@ -87,20 +110,20 @@ def read_root(path: str | os.PathLike[str]) -> JetSample:
         DataError: not a ROOT file, damaged, a tree or required column missing, wrong dtype, NaN or infinity, no jets, a
             jet without candidates, rows that refer to events or jets that are not there, or keys that repeat.
     """
-    path = checks.existing(path)
-    _whole_file(path)
-    with checks.reading(path, "a ROOT file"), uproot.open({path: None}) as file:
+    with opened(path) as file:
         trees = file.keys(recursive=False, cycle=False)
-        missing = [tree for tree in ("events", "jets", "pfcands") if tree not in trees]
+        stored = checks.described(str(file["provenance"]), path) if "provenance" in trees else {}
+        wanted = ("events", "jets", "pfcands") if stored.get("candidates", True) else ("events", "jets")
+        missing = [tree for tree in wanted if tree not in trees]
         if missing:
             raise DataError(
                 f"{path} has no tree {', '.join(missing)} (it has: {', '.join(trees) or 'nothing'}): only files in the "
-                "CMS 2011 tuple schema can be read; open others with uproot.open."
+                "CMS 2011 tuple schema, and those that catalog.describe() lists, can be read; "
+                "open others with uproot.open."
             )
-        stored = checks.described(str(file["provenance"]), path) if "provenance" in trees else {}
         events = _read_tree(file, "events", schema.KEY, path)
         jets = _read_tree(file, "jets", (*JET_KEY, *JETS), path)
-        candidates = _read_tree(file, "pfcands", (*JET_KEY, *CANDIDATES), path)
+        candidates = _read_tree(file, "pfcands", (*JET_KEY, *CANDIDATES), path) if "pfcands" in wanted else None
         tracks = _read_tree(file, "tracks", (*schema.KEY, "track_pt"), path) if "tracks" in trees else None
     checks.version(stored.get("schema_version", schema.VERSION), path)
     if len(jets["event"]) == 0:
@@ -108,18 +131,19 @@ def read_root(path: str | os.PathLike[str]) -> JetSample:
 
     _once(events, "events", path)
     of_event = _link(jets, "jets", events, "events", schema.KEY, path)
-    of_jet = _link(candidates, "pfcands", jets, "jets", JET_KEY, path)
     columns: dict[str, np.ndarray | ak.Array] = {name: values[of_event] for name, values in events.items()}
     columns |= {name: values for name, values in jets.items() if name not in columns}
-    if np.any(np.diff(of_jet) < 0):
-        order = np.argsort(of_jet, kind="stable")
-        candidates = {name: values[order] for name, values in candidates.items()}
-    counts = np.bincount(of_jet, minlength=len(jets["event"]))
-    columns |= {name: ak.unflatten(values, counts) for name, values in candidates.items() if name not in JET_KEY}
+    if candidates is not None:
+        of_jet = _link(candidates, "pfcands", jets, "jets", JET_KEY, path)
+        if np.any(np.diff(of_jet) < 0):
+            order = np.argsort(of_jet, kind="stable")
+            candidates = {name: values[order] for name, values in candidates.items()}
+        counts = np.bincount(of_jet, minlength=len(jets["event"]))
+        columns |= {name: ak.unflatten(values, counts) for name, values in candidates.items() if name not in JET_KEY}
     sample = JetSample(
         ak.zip(columns, depth_limit=1),
         None if tracks is None else ak.zip(tracks, depth_limit=1),
-        checks.provenance(stored, path.name),
+        checks.provenance(stored, os.path.basename(path)),
     )
     checks.whole_jets(sample.jets, str(path))
     checks.all_candidates(sample.jets, str(path))
@@ -141,7 +165,7 @@ def _whole_file(path: Path) -> None:
         )
 
 
-def _read_tree(file: uproot.ReadOnlyDirectory, name: str, needed: tuple[str, ...], path: os.PathLike[str]) -> Table:
+def _read_tree(file: uproot.ReadOnlyDirectory, name: str, needed: tuple[str, ...], path: object) -> Table:
     where = f"{path}, tree {name}"
     tree = file[name]
     if not isinstance(tree, uproot.TTree):

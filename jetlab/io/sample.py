@@ -60,6 +60,11 @@ class JetSample:
         return tuple(self.jets.fields)
 
     @property
+    def radius(self) -> float:
+        """Radius of the jets in the eta-phi plane, whatever the names of their columns say."""
+        return float(self.provenance.get("radius", schema.RADIUS))
+
+    @property
     def _source(self) -> str:
         source = self.provenance.get("source", "memory")
         return source if isinstance(source, str) else ", ".join(source)
@@ -93,7 +98,7 @@ class JetSample:
         if name in self.jets.fields:
             values = self.jets[name]
             return ak.to_numpy(values) if values.ndim == 1 else values
-        known = {**schema.TUPLE, **schema.TRACK}
+        known = {**schema.TUPLE, **schema.OTHER, **schema.TRACK}
         message = f"{self._source} has no column '{name}'"
         if name == "ak7pfcand_ijet":
             message += ": which jet of its event a candidate belongs to is kept once per jet, in 'ijet'."

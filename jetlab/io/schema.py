@@ -1,8 +1,8 @@
 """The CMS 2011 AK7 jet tuple: every column, its dtype, its unit and what it means, said once.
 
 Everything that writes, reads or describes jets (`simulation`, `io`, the data README, lesson M1) takes the names from
-here. Lengths of jets are AK7: anti-kT, R = 0.7. A *key* identifies an event: run, lumi and event number together, for
-event numbers alone repeat.
+here. Jets are AK7 (anti-kT, R = 0.7); those of other samples come under the same names, and `JetSample.radius` says
+theirs. A *key* identifies an event: run, lumi and event number together, because event numbers alone repeat.
 """
 
 from typing import NamedTuple
@@ -24,7 +24,7 @@ KEY = ("run", "lumi", "event")
 EVENT = {
     "run": Column("i4", "", "run number (1 for simulation)"),
     "lumi": Column("i4", "", "luminosity section (chunk number for simulation)"),
-    "event": Column("i4", "", "event number, unique only within run and lumi"),
+    "event": Column("i8", "", "event number, unique only within run and lumi"),
     "met": Column("f4", "GeV", "missing transverse momentum"),
     "sumet": Column("f4", "GeV", "scalar sum of the candidates' transverse momenta"),
     "rho": Column("f4", "GeV", "median transverse momentum density per unit area, from pile-up and underlying event"),
@@ -46,7 +46,7 @@ JET = {
     "jet_tau21_ak7": Column("f4", "", "N-subjettiness ratio tau2 / tau1 (beta 1)"),
     "jet_isW_ak7": Column("i4", "", "1: a hadronic W, merged in this jet; 0: not"),
     "jet_ncand_ak7": Column("i4", "", "number of particle-flow candidates"),
-    "genjet_pt_ak7": Column("f4", "GeV", "matched generator jet: transverse momentum (simulation)"),
+    "genjet_pt_ak7": Column("f4", "GeV", "matched generator jet: transverse momentum, 0: none (simulation)"),
     "genjet_eta_ak7": Column("f4", "", "matched generator jet: pseudorapidity (simulation)"),
     "genjet_phi_ak7": Column("f4", "rad", "matched generator jet: azimuth (simulation)"),
     "genjet_E_ak7": Column("f4", "GeV", "matched generator jet: energy (simulation)"),
@@ -56,7 +56,9 @@ CANDIDATE = {
     "ak7pfcand_pt": Column("f4", "GeV", "transverse momentum"),
     "ak7pfcand_eta": Column("f4", "", "pseudorapidity"),
     "ak7pfcand_phi": Column("f4", "rad", "azimuth, in [-pi, pi)"),
-    "ak7pfcand_id": Column("i4", "", "211 charged hadron, 130 neutral hadron, 22 photon, 11 electron, 13 muon; signed"),
+    "ak7pfcand_id": Column(
+        "i4", "", "211 charged hadron, 130 neutral hadron, 22 photon, 11 electron, 13 muon; negative if the charge is"
+    ),
     "ak7pfcand_charge": Column("i4", "", "electric charge"),
     "ak7pfcand_ijet": Column("i4", "", "which jet of its event the candidate belongs to, from 0"),
 }
@@ -72,9 +74,19 @@ TRACK = {
     "track_dzerr": Column("f4", "mm", "uncertainty of track_dz"),
 }
 
+#: What other people's files have besides.
+OTHER = {
+    "genweight": Column("f4", "", "the generator's weight of the event, on a scale of its own (simulation)"),
+    "jet_isTop_ak7": Column("i4", "", "1: a hadronic top, merged in this jet; 0: not"),
+    "jet_isH_ak7": Column("i4", "", "1: a Higgs that decays to two b quarks, merged in this jet; 0: not"),
+    "jet_isG_ak7": Column("i4", "", "1: a gluon jet, by its parton flavour; 0: not"),
+    "jet_flavour_ak7": Column("i4", "", "hadron flavour: 5 has a b hadron, 4 a c hadron, 0 neither (simulation)"),
+    "jet_parton_ak7": Column("i4", "", "parton flavour: PDG id of the parton, 21 a gluon, 0 none (simulation)"),
+}
+
 #: The 31 columns of the original tuple, one row per candidate.
 TUPLE = {**EVENT, **JET, **CANDIDATE}
-#: What the earliest files already had (c2numpy, 2017): without these a jet file cannot be read.
+#: Without these a jet file cannot be read; those of candidates only if it has candidates.
 REQUIRED = (
     *KEY,
     "jet_pt_ak7",
@@ -84,7 +96,5 @@ REQUIRED = (
     "ak7pfcand_pt",
     "ak7pfcand_eta",
     "ak7pfcand_phi",
-    "ak7pfcand_id",
-    "ak7pfcand_charge",
     "ak7pfcand_ijet",
 )

@@ -16,10 +16,10 @@ from jetlab.angles import wrap
 from jetlab.io.schema import RADIUS
 from jetlab.simulation.detector import Candidates
 from jetlab.simulation.generator import NEUTRINOS, Array, Collisions, Particles
+from jetlab.substructure import groomed
 
 vector.register_awkward()
 
-ZCUT, SOFT_DROP_BETA = 0.1, 1.0
 GHOST_SPACING = 0.1
 GHOSTS_AROUND = int(2 * np.pi / GHOST_SPACING)  # a whole number in phi, so the grid closes
 GHOST_AREA = GHOST_SPACING * 2 * np.pi / GHOSTS_AROUND
@@ -30,8 +30,6 @@ GEN_MIN_PT = 15.0
 RHO_CELL = 0.55
 
 _ANTI_KT = fastjet.JetDefinition(fastjet.antikt_algorithm, RADIUS)
-# Wider than any jet, so that reclustering a jet's own constituents always gives it back as one tree.
-_CAMBRIDGE = fastjet.JetDefinition(fastjet.cambridge_algorithm, 1000.0)
 
 
 def four_vectors(pt: Array, eta: Array, phi: Array, mass: Array | float) -> ak.Array:
@@ -119,16 +117,7 @@ def _ghosts_around(seeds: ak.Array, rng: np.random.Generator) -> ak.Array:
 def _substructure(vectors: ak.Array, constituents: ak.Array) -> tuple[Array, Array]:
     if len(constituents) == 0:
         return np.zeros(0), np.zeros(0)
-    counts = ak.num(constituents)
-    particles = ak.unflatten(vectors[ak.flatten(constituents)], counts)
-    sequence = fastjet.ClusterSequence(particles, _CAMBRIDGE)
-    groomed = sequence.exclusive_jets_softdrop_grooming(
-        njets=1, beta=SOFT_DROP_BETA, symmetry_cut=ZCUT, symmetry_measure="scalar_z", R0=RADIUS
-    )
-    msd = ak.to_numpy(ak.flatten(groomed.msoftdrop, axis=None))
-    tau = ak.to_numpy(sequence.njettiness(njets=[1, 2], axes_definition="OnePass_KT_Axes", beta=1.0, R0=RADIUS))
-    tau = tau.reshape(len(constituents), 2)
-    return np.maximum(msd, 0), np.divide(tau[:, 1], tau[:, 0], out=np.zeros(len(tau)), where=tau[:, 0] > 0)
+    return groomed(ak.unflatten(vectors[ak.flatten(constituents)], ak.num(constituents)), RADIUS)
 
 
 def density(candidates: Candidates, n_events: int, max_eta: float = 2.5) -> Array:
