@@ -186,6 +186,12 @@ def _labels(branches: Branches, event: Numbers, eta: Numbers, phi: Numbers, radi
         padded = np.append(daughters, [-1, -1])
         return np.where(n == 2, padded[first], -1), np.where(n == 2, padded[first + 1], -1)
 
+    def only(children: Numbers, of: Numbers, parents: Numbers) -> Numbers:
+        """The child of each parent, -1 where it has none or several; `of` says whose each child is."""
+        order = np.argsort(of, kind="stable")
+        first, end = (np.searchsorted(of[order], parents, side=side) for side in ("left", "right"))
+        return np.where(end - first == 1, np.append(children[order], -1)[first], -1)
+
     def merged(parents: Numbers, spread: Numbers) -> Numbers:
         """1 where a jet's nearest parent lies within the radius, as do its quarks; else 0."""
         n = np.bincount(of_event[parents], minlength=len(counts))
@@ -207,16 +213,15 @@ def _labels(branches: Branches, event: Numbers, eta: Numbers, phi: Numbers, radi
         bosons[name] = parents, np.where(one >= 0, distance(one, other), np.inf), one, other
     w, _, one, other = bosons["W"]
     tops = np.flatnonzero(last & (pdg == 6))
-    spread = np.full(len(tops), np.inf)
     top_of_w = mother[w]
     while np.any(copies := (top_of_w >= 0) & (pdg[top_of_w] == 24)):
         top_of_w = np.where(copies, mother[top_of_w], top_of_w)
-    bottoms = np.flatnonzero(quark & (pdg == 5))
-    for number, top in enumerate(tops):
-        b, hadronic = bottoms[mother[bottoms] == top], np.flatnonzero((top_of_w == top) & (one >= 0))
-        if len(b) == 1 and len(hadronic) == 1:
-            quarks = np.array([b[0], one[hadronic[0]], other[hadronic[0]]])
-            spread[number] = distance(quarks, np.full(3, top)).max()
+    hadronic, bottoms = np.flatnonzero(one >= 0), np.flatnonzero(quark & (pdg == 5))
+    b, its_w = only(bottoms, mother[bottoms], tops), only(hadronic, top_of_w[hadronic], tops)
+    whole = (b >= 0) & (its_w >= 0)
+    b, its_w = b[whole], its_w[whole]
+    spread = np.full(len(tops), np.inf)
+    spread[whole] = distance(np.stack([b, one[its_w], other[its_w]]), tops[whole]).max(axis=0)
     return {
         "jet_isW_ak7": merged(*bosons["W"][:2]),
         "jet_isH_ak7": merged(*bosons["H"][:2]),

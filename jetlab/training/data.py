@@ -96,7 +96,7 @@ def shape(x: Inputs) -> Shape:
 
 def _check_classes(y: NDArray[np.float32], w: NDArray[np.float64], part: str) -> None:
     if not np.isin(y, (0, 1)).all():
-        raise TrainingError(f"The {part} labels must be 1 (W) or 0 (QCD); check that they are jet_isW_ak7.")
+        raise TrainingError(f"The {part} labels must be 1 (signal) or 0 (background), as in jet_isW_ak7.")
     for name, label in (("W", 1), ("QCD", 0)):
         if not w[y == label].sum() > 0:
             raise TrainingError(
