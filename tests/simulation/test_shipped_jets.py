@@ -4,7 +4,7 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from jetlab import catalog, metrics
+from jetlab import catalog, jets, metrics
 from jetlab.io import schema
 
 
@@ -40,7 +40,7 @@ def test_selection(sample):
     assert sample["jet_pt_ak7"].min() > 200
     assert sample["jet_pt_ak7"].max() < 500
     assert np.abs(sample["jet_eta_ak7"]).max() < 2
-    assert sample["genjet_pt_ak7"].min() > 30
+    assert sample["genjet_pt_ak7"].min() > 60
 
 
 def test_nothing_is_lost_at_the_raw_pt_cut_of_the_simulation(sample):
@@ -107,8 +107,8 @@ def test_raw_response_falls_with_eta_and_the_correction_closes(sample, is_w):
     raw, corrected = sample["jet_ptraw_ak7"] / gen_pt, sample["jet_pt_ak7"] / gen_pt
     qcd = ~is_w & (gen_pt > 230) & (gen_pt < 450)  # away from the cuts on corrected pt, which bias the response
     medians = [np.median(raw[qcd & (eta >= low) & (eta < high)]) for low, high in ((0, 1), (1.3, 1.6), (1.75, 2.0))]
-    assert medians[1] < medians[0] - 0.08
-    assert medians[1] < medians[2] - 0.03
+    assert medians[1] < medians[0] - 0.03
+    assert medians[1] < medians[2] - 0.02
     for edge in np.arange(0, 2, 0.25):
         chosen = qcd & (eta >= edge) & (eta < edge + 0.25)
         assert np.median(corrected[chosen]) == pytest.approx(1, abs=0.015), edge
@@ -118,7 +118,7 @@ def test_raw_response_depends_on_pt_and_resolution_is_realistic(sample, is_w):
     gen_pt, central = sample["genjet_pt_ak7"], np.abs(sample["jet_eta_ak7"]) < 1
     jes = sample["jet_jes_ak7"]
     low, high = (central & (gen_pt > a) & (gen_pt < b) for a, b in ((220, 260), (400, 480)))
-    assert np.median(jes[high]) - np.median(jes[low]) > 0.005
+    assert np.median(jes[high]) - np.median(jes[low]) > 0.003  # pile-up is a smaller part of a hard jet
     response = sample["jet_pt_ak7"] / gen_pt
     widths = [robust_width(response[~is_w & m]) for m in (central & (gen_pt > 230) & (gen_pt < 280), high)]
     assert 0.05 < widths[0] < 0.10
@@ -130,8 +130,31 @@ def test_weights_give_the_falling_qcd_spectrum(sample, is_w):
     counts, _ = np.histogram(pt, [200, 250, 300, 400, 500], weights=weight)
     assert np.all(counts[1:] < counts[:-1])
     assert counts[0] / counts[-1] > 20
-    assert metrics.effective_size(weight) > 0.1 * len(weight)
-    assert len(np.unique(weight)) == 4  # the pThat bins
+    assert metrics.effective_size(weight) > 0.2 * len(weight)
+
+
+def test_most_qcd_jets_count_once_they_have_the_spectrum_of_the_w(sample, is_w):
+    columns = (sample[name] for name in ("jet_pt_ak7", "jet_eta_ak7", "jet_isW_ak7", "mcweight"))
+    weight = jets.reweight(*columns, train=jets.split(sample.event_index)[0])
+    assert metrics.effective_size(weight[~is_w]) > 0.6 * np.sum(~is_w)
+
+
+def test_jets_are_made_of_what_particle_flow_finds(sample, is_w):
+    # arXiv:1706.04965: 65 % charged hadrons, 25 % photons, 10 % neutral hadrons in jets without pile-up.
+    pt, kind = sample["ak7pfcand_pt"][~is_w], np.abs(sample["ak7pfcand_id"][~is_w])
+    fraction = {pid: ak.mean(ak.sum(pt[kind == pid], axis=1) / ak.sum(pt, axis=1)) for pid in (211, 22, 130)}
+    assert fraction[211] == pytest.approx(0.59, abs=0.04)
+    assert fraction[22] == pytest.approx(0.31, abs=0.06)
+    assert fraction[130] == pytest.approx(0.10, abs=0.03)
+
+
+def test_the_offset_takes_off_what_pile_up_adds(sample, is_w):
+    # The response follows rho little, before the correction and after it: the underlying event moves rho as well, but
+    # belongs to the jet, so that the offset of an event with much of it takes off too much.
+    central = ~is_w & (np.abs(sample["jet_eta_ak7"]) < 1.2) & (sample["genjet_pt_ak7"] > 230)
+    response, rho = (sample["jet_pt_ak7"] / sample["genjet_pt_ak7"])[central], sample["rho"][central]
+    low, high = rho < np.percentile(rho, 25), rho > np.percentile(rho, 75)
+    assert np.median(response[high]) == pytest.approx(np.median(response[low]), abs=0.02)
 
 
 def test_tracks_are_linked_to_no_jet_and_know_their_displacement(sample):
