@@ -19,15 +19,17 @@ def median_response(*, raw: np.ndarray, corrected: np.ndarray, gen: np.ndarray) 
 
 
 @computed(NUMBER, "M6.02")
-def offset(*, rho: float, area: float, raw: float) -> Rows:
-    """The L1 factor of a jet."""
-    share = rho * area / raw
+def offset(*, rho: float, rho_ue: float, area: float, raw: float) -> Rows:
+    """The L1 factor of a jet, for a slope of 1."""
+    added = (rho - rho_ue) * area
+    share = added / raw
     yield 1 - share, RIGHT
     yield share, "this is the share that pile-up adds; the factor is what is left of the pt: 1 - share."
-    yield (rho * area, raw - rho * area), "this is in GeV; the factor multiplies the raw pt, so divide by it."
-    yield 1 - rho / raw, "rho is per unit area: multiply it by the jet's area."
+    yield (added, raw - added), "this is in GeV; the factor multiplies the raw pt, so divide by it."
+    yield 1 - rho * area / raw, "rho_ue is the underlying event's, which belongs to the jet: take off rho - rho_ue only."
+    yield 1 - (rho - rho_ue) / raw, "rho is per unit area: multiply it by the jet's area."
     yield 1 + share, "pile-up adds to the jet: the correction takes it off."
-    yield ..., "rho x area is what pile-up adds, in GeV: factor = 1 - rho * area / raw."
+    yield ..., "(rho - rho_ue) x area is what pile-up adds, in GeV: factor = 1 - (rho - rho_ue) * area / raw."
 
 
 # Constants that make MSE and MAE smallest for the targets 0, 0, 1, 2, 7.

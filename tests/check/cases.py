@@ -197,9 +197,17 @@ CASES = {
         {2.95 / 3: "mean", 1 / 0.95: "upside down", 1.0: "corrected pt", 1.1: "each jet", 7: "np.median"},
     ),
     "M6.02": (
-        {"rho": 8.0, "area": 1.5, "raw": 250.0},
-        0.952,
-        {0.048: "share", 12: "GeV", 238: "GeV", 0.968: "per unit area", 1.048: "takes it off", 7: "rho x area"},
+        {"rho": 8.0, "rho_ue": 2.0, "area": 1.5, "raw": 250.0},
+        0.964,
+        {
+            0.036: "share",
+            9: "GeV",
+            241: "GeV",
+            0.952: "underlying",
+            0.976: "per unit area",
+            1.036: "takes it off",
+            7: "rho_ue) x area",
+        },
     ),
     "M6.03": (
         {},
