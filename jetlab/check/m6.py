@@ -26,7 +26,10 @@ def offset(*, rho: float, rho_ue: float, area: float, raw: float) -> Rows:
     yield 1 - share, RIGHT
     yield share, "this is the share that pile-up adds; the factor is what is left of the pt: 1 - share."
     yield (added, raw - added), "this is in GeV; the factor multiplies the raw pt, so divide by it."
-    yield 1 - rho * area / raw, "rho_ue is the underlying event's, which belongs to the jet: take off rho - rho_ue only."
+    yield (
+        1 - rho * area / raw,
+        "the underlying event belongs to the jet: take off rho - rho_ue only.",
+    )
     yield 1 - (rho - rho_ue) / raw, "rho is per unit area: multiply it by the jet's area."
     yield 1 + share, "pile-up adds to the jet: the correction takes it off."
     yield ..., "(rho - rho_ue) x area is what pile-up adds, in GeV: factor = 1 - (rho - rho_ue) * area / raw."

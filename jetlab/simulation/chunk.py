@@ -4,7 +4,7 @@ The order is: generate, overlay pile-up, detector, jets, generator match.
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,13 @@ from jetlab.simulation.generator import (
 from jetlab.simulation.parameters import CMS, Detector
 
 TRACK_MIN_PT = 1.0  # GeV
+#: Spectrum of the W's jets over that of QCD, against generator pt (GeV), to a constant factor, measured, with a floor.
+#: It only decides which events are kept: a wrong one would cost jets, not make them wrong.
+W_OVER_QCD = (
+    (200.0, 212.0, 225.0, 237.0, 250.0, 275.0, 300.0, 350.0, 400.0, 450.0, 500.0),
+    (0.2, 0.3, 0.48, 0.73, 1.0, 1.55, 2.0, 2.75, 3.6, 5.2, 6.1),
+)
+ALIKE = 0.16  # weight times that ratio up to which events are thinned out: three in five stay
 TRACK_REACH = 1.0  # dR: tracks are kept a little beyond the jet, so that matching has something to decide
 
 
@@ -96,9 +103,9 @@ class Chunk:
     """Flat tables of one chunk.
 
     calibration: every generator-matched jet (pt_raw, eta, area, rho, gen_pt, vertices: of pile-up). jets: those worth
-    keeping; `weight` undoes the bias of the spectrum, `lot` in [0, 1) decides which events are thinned out. candidates:
-    theirs, `jet` counts into `jets`. tracks: those near a kept jet. `event` counts within the chunk, whose events have
-    together the weight `sum_of_weights`.
+    keeping; `weight` undoes the bias of the spectrum and the thinning. candidates: theirs, `jet` counts into `jets`.
+    tracks: those near a kept jet. `event` counts within the chunk, whose events have together the weight
+    `sum_of_weights`.
     """
 
     calibration: dict[str, Array]
@@ -117,8 +124,23 @@ def simulate_chunk(process: Process, events: int, pool: Particles, seed: int, co
     generator = Generator(process, int(pythia_seed % 900_000_000) + 1, conditions.shower)
     parts = []
     for collisions in generator.batches(events):
-        parts.append(_reconstruct(collisions, pool, process.wants_w, conditions, rng))
+        kept = thinned(collisions, rng) if process.thinned else collisions
+        part = _reconstruct(kept, pool, process.wants_w, conditions, rng)
+        parts.append(replace(part, events=len(collisions), sum_of_weights=float(collisions.weight.sum())))
     return _joined(parts, generator.cross_section)
+
+
+def thinned(collisions: Collisions, rng: np.random.Generator) -> Collisions:
+    """Fewer of the events that would count little once QCD has the W's spectrum; those that stay weigh more.
+
+    What is drawn by is known before the detector: the response of jets of one generator pt must not depend on it.
+    Weights that are nearly alike are worth more jets.
+    """
+    jets = reconstruction.generator_jets(collisions.particles, len(collisions))
+    hardest = ak.to_numpy(ak.fill_none(ak.max(jets.pt[np.abs(jets.eta) < CMS.track_max_eta], axis=1), 0.0))
+    wanted = np.exp(np.interp(hardest, W_OVER_QCD[0], np.log(W_OVER_QCD[1])))
+    share = np.minimum(1, collisions.weight * wanted / ALIKE)
+    return replace(collisions, weight=collisions.weight / share).take(rng.random(len(collisions)) < share)
 
 
 def _overlay(
@@ -184,7 +206,7 @@ def _reconstruct(
     kept = (column["pt"] > low) & (column["pt"] < high) & (np.abs(column["eta"]) < conditions.kept_max_eta)
     kept &= is_w | (not wants_w)
     column = {name: values[kept] for name, values in column.items()}
-    column |= _event_columns(candidates, collisions, rng.random(n), column["event"])
+    column |= _event_columns(candidates, collisions, column["event"])
     return Chunk(
         calibration,
         column,
@@ -196,9 +218,7 @@ def _reconstruct(
     )
 
 
-def _event_columns(
-    candidates: detector.Candidates, collisions: Collisions, lot: Array, event: Array
-) -> dict[str, Array]:
+def _event_columns(candidates: detector.Candidates, collisions: Collisions, event: Array) -> dict[str, Array]:
     n = len(collisions)
     px = np.bincount(candidates.event, weights=candidates.pt * np.cos(candidates.phi), minlength=n)
     py = np.bincount(candidates.event, weights=candidates.pt * np.sin(candidates.phi), minlength=n)
@@ -208,7 +228,6 @@ def _event_columns(
         "sumet": sumet[event],
         "pthat": collisions.pthat[event],
         "weight": collisions.weight[event],
-        "lot": lot[event],
     }
 
 

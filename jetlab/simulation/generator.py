@@ -32,14 +32,18 @@ COMMON = (
 
 @dataclass(frozen=True)
 class Process:
-    """One Pythia process: its name, its settings, and whether a boosted hadronic W is asked for."""
+    """One Pythia process: its name, its settings, and which events are wanted.
+
+    `wants_w`: those with a boosted hadronic W. `thinned`: few of those that count little beside the W.
+    """
 
     name: str
     settings: tuple[str, ...]
     wants_w: bool = False
+    thinned: bool = False
 
 
-def _qcd(name: str, low: int, high: int, power: float) -> Process:
+def _qcd(name: str, low: int, high: int, power: float, thinned: bool = False) -> Process:
     """QCD whose pThat spectrum is nature's times pThat to `power`."""
     return Process(
         name,
@@ -51,6 +55,7 @@ def _qcd(name: str, low: int, high: int, power: float) -> Process:
             f"PhaseSpace:bias2SelectionPow = {power}",
             f"PhaseSpace:bias2SelectionRef = {low}.",
         ),
+        thinned=thinned,
     )
 
 
@@ -61,7 +66,7 @@ TOP = Process(
 )
 WW = Process("ww", ("WeakDoubleBoson:ffbar2WW = on", "PhaseSpace:pTHatMin = 150.", *_HADRONIC_W), wants_w=True)
 #: The power brings the spectrum of the jets near that of the W, which weights compare them at.
-QCD = _qcd("qcd", 110, 650, 3.0)
+QCD = _qcd("qcd", 110, 650, 3.0, thinned=True)
 #: Jets of 30 to 300 GeV, evenly spread, to compare with real ones.
 SOFT_QCD = _qcd("soft_qcd", 20, 500, 4.0)
 MINIMUM_BIAS = Process("minimum_bias", ("SoftQCD:inelastic = on",))
@@ -140,6 +145,18 @@ class Collisions:
 
     def __len__(self) -> int:
         return len(self.pthat)
+
+    def take(self, chosen: NDArray[np.bool_]) -> "Collisions":
+        """The chosen events (n_events,), numbered anew."""
+        number = np.cumsum(chosen) - 1
+        particles = self.particles.take(chosen[self.particles.event])
+        w = {name: values[chosen[self.w["event"]]] for name, values in self.w.items()}
+        return Collisions(
+            particles.with_(event=number[particles.event]),
+            self.pthat[chosen],
+            self.weight[chosen],
+            w | {"event": number[w["event"]]},
+        )
 
 
 class Generator:

@@ -14,13 +14,6 @@ from jetlab.simulation.correction import Correction
 from jetlab.simulation.generator import Array, Process
 
 ANALYSIS_PT = (200.0, 500.0)  # GeV, corrected
-#: Spectrum of the W's jets over that of QCD, against pt (GeV), to a constant factor, measured. It only decides which
-#: events are kept: a wrong one would cost jets, not make them wrong.
-W_OVER_QCD = (
-    (200.0, 212.0, 225.0, 237.0, 250.0, 275.0, 300.0, 350.0, 400.0, 450.0, 500.0),
-    (0.046, 0.105, 0.262, 0.556, 1.0, 1.6, 2.2, 3.0, 3.9, 5.2, 6.7),
-)
-ALIKE = 0.16  # weight times that ratio up to which events are thinned out: three in five stay
 
 
 def derive_correction(tasks: list[Task], parts: Path, gen_pt_edges: tuple[float, ...]) -> Correction:
@@ -35,28 +28,14 @@ def count_jets(tasks: list[Task], parts: Path, correction: Correction) -> Counte
     found: Counter[Process] = Counter()
     for task in tasks:
         jets = load_chunk(task.file(parts), only=("jets",)).jets
-        found[task.process] += len(select(jets, correction, task.process)[0])
+        found[task.process] += len(select(jets, correction))
     return found
 
 
-def select(jets: dict[str, Array], correction: Correction, process: Process) -> tuple[NDArray[np.int64], Array]:
-    """Positions of the jets in the analysis range after correction, and their weights within the process.
-
-    QCD events whose jets would count little, once weighted to the spectrum of the W, are thinned out, and those that
-    stay weigh more: weights that are nearly alike are worth more jets.
-    """
+def select(jets: dict[str, Array], correction: Correction) -> NDArray[np.int64]:
+    """Positions of the jets in the analysis range after correction."""
     pt = jets["pt"] * _jes(jets, correction)
-    kept = (pt > ANALYSIS_PT[0]) & (pt < ANALYSIS_PT[1])
-    weight = jets["weight"]
-    if not process.wants_w:
-        hardest = np.zeros(int(jets["event"].max(initial=-1)) + 1)
-        np.maximum.at(hardest, jets["event"][kept], pt[kept])
-        wanted = np.exp(np.interp(hardest[jets["event"]], W_OVER_QCD[0], np.log(W_OVER_QCD[1])))
-        share = np.minimum(1, weight * wanted / ALIKE)
-        kept &= jets["lot"] < share
-        weight = weight / share
-    chosen = np.flatnonzero(kept)
-    return chosen, weight[chosen]
+    return np.flatnonzero((pt > ANALYSIS_PT[0]) & (pt < ANALYSIS_PT[1]))
 
 
 def _jes(jets: dict[str, Array], correction: Correction) -> NDArray[np.float64]:
@@ -70,8 +49,8 @@ def merge(tasks: list[Task], parts: Path, correction: Correction, per_class: tup
     weights = _weights(tasks, parts)
     for task in tasks:
         chunk = load_chunk(task.file(parts))
-        chosen, weight = select(chunk.jets, correction, task.process)
-        weight = weight * weights[task.process]
+        chosen = select(chunk.jets, correction)
+        weight = chunk.jets["weight"][chosen] * weights[task.process]
         tables.append(_cast(_jet_columns(chunk.jets, chosen, correction, task) | {"mcweight": weight}))
         candidates.append(_cast(_candidate_columns(chunk.candidates, chosen)))
         counts.append(np.bincount(chunk.candidates["jet"], minlength=len(chunk.jets["pt"]))[chosen])

@@ -17,11 +17,11 @@ from jetlab.simulation import (
     SimulationError,
     correction,
     detector,
-    merging,
     production,
     reconstruction,
     simulate_jets,
 )
+from jetlab.simulation.chunk import thinned
 from jetlab.simulation.detector import CMS, Candidates
 from jetlab.simulation.generator import QCD, TOP, Collisions, Generator, Particles
 
@@ -250,37 +250,43 @@ def test_weights_undo_the_bias_of_the_spectrum():
     assert tops.weight == pytest.approx(1)
 
 
+def one_pion_each(pthat, pt):
+    """Collisions of a single pion, whose generator jet has that pt; weights of a spectrum times pThat^3."""
+    n = len(pt)
+    number, zero, energy = np.arange(n), np.zeros(n), np.hypot(pt, 0.14)
+    pid, charge = np.full(n, 211), np.ones(n)
+    pions = Particles(number, np.zeros(n, int), pid, charge, pt, zero, zero, energy, zero, zero, zero)
+    return Collisions(pions, pthat, (110 / pthat) ** 3, {"event": np.zeros(0, int), "pt": np.zeros(0)})
+
+
 def test_thinning_changes_no_spectrum_and_evens_the_weights():
     rng = np.random.default_rng(13)
-    n = 200_000
+    n = 40_000
     pthat = 110 * rng.random(n) ** -0.5
-    jets = {
-        "pt": pthat * rng.normal(1, 0.15, n),
-        "eta": np.zeros(n),
-        "area": np.zeros(n),
-        "rho": np.zeros(n),
-        "event": np.arange(n),
-        "weight": (110 / pthat) ** 3,
-        "lot": rng.random(n),
-    }
-    flat = correction.Correction(
-        correction.Offset(0.0, 0.0), correction.ETA_EDGES, np.tile([0.0, 0.0, 1.0], (16, 1)), (100.0, 600.0)
-    )
-    whole, weight = merging.select(jets, flat, TOP)  # W are not thinned out
-    thin, thin_weight = merging.select(jets, flat, QCD)
-    assert np.array_equal(weight, jets["weight"][whole])
+    whole = one_pion_each(pthat, pthat * rng.normal(1, 0.15, n))
+    thin = thinned(whole, rng)
     assert len(thin) < 0.8 * len(whole)
+    assert np.array_equal(thin.particles.event, np.arange(len(thin)))
     edges = [200, 220, 250, 300, 400, 500]
-    before, after = (
-        np.histogram(jets["pt"][i], edges, weights=w)[0] for i, w in ((whole, weight), (thin, thin_weight))
-    )
-    assert after == pytest.approx(before, rel=0.05)
+    before, after = (np.histogram(each.particles.pt, edges, weights=each.weight)[0] for each in (whole, thin))
+    assert after == pytest.approx(before, rel=0.1)
 
-    def evenness(chosen, w):
-        in_bin = (jets["pt"][chosen] > 260) & (jets["pt"][chosen] < 280)
-        return w[in_bin].sum() ** 2 / np.sum(w[in_bin] ** 2) / in_bin.sum()
+    def evenness(collisions):
+        in_bin = (collisions.particles.pt > 260) & (collisions.particles.pt < 280)
+        w = collisions.weight[in_bin]
+        return w.sum() ** 2 / np.sum(w**2) / in_bin.sum()
 
-    assert evenness(thin, thin_weight) > evenness(whole, weight) + 0.05
+    assert evenness(thin) > evenness(whole) + 0.05
+
+
+def test_thinning_knows_nothing_of_the_detector():
+    # Of events alike before the detector, the same share stays whatever is measured afterwards.
+    rng = np.random.default_rng(14)
+    same = one_pion_each(np.full(4000, 150.0), np.full(4000, 210.0))
+    thin = thinned(same, rng)
+    share = np.unique(same.weight[0] / thin.weight)
+    assert len(share) == 1
+    assert len(thin) / 4000 == pytest.approx(share[0], abs=4 * (share[0] * (1 - share[0]) / 4000) ** 0.5)
 
 
 @pytest.fixture
