@@ -1,7 +1,7 @@
 # `make lab` opens the kit, `make test` runs every test there is; both set up .venv first. `make help` lists the rest.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test coverage test-ipykernel6 site format clean-notebooks constraints clean
+.PHONY: help lab test coverage test-ipykernel6 site figures format clean-notebooks constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +33,7 @@ help:
 	@echo "make coverage         run the tests without the lessons, and list the lines that none of them runs"
 	@echo "make test-ipykernel6  run the browser tests on the last ipykernel before 7"
 	@echo "make site             build the web site, lessons with their outputs, in build/site; JETLAB_HUB=https://... for yours"
+	@echo "make figures          draw the lessons' figures anew, from docs/figures into notebooks/figures"
 	@echo "make format           format code and notebooks"
 	@echo "make clean-notebooks  strip outputs from the notebooks, as they are stored"
 	@echo "make constraints      write what is installed here to constraints.txt"
@@ -60,13 +61,19 @@ test-ipykernel6: $(TEST_READY)
 	$(BIN)/python -m pip install -q --target build/ipykernel6 --upgrade --no-deps 'ipykernel<7'
 	PYTHONPATH=build/ipykernel6 $(BIN)/python -m pytest -m browser tests/browser
 
+# The lessons of build/lessons are shown from there, so their figures go along.
 site: $(TEST_READY) $(RUNS)
+	rm -rf build/lessons/figures
+	cp -R notebooks/figures build/lessons/figures
 	ln -sfn ../build/lessons docs/notebooks
 	$(BIN)/python -m sphinx -E -W --keep-going --quiet -d build/doctrees docs build/site
 	@echo "Open build/site/index.html"
 
 $(RUNS): build/lessons/%: notebooks/% $(SHOWN) | $(TEST_READY)
 	JETLAB_FAST=1 $(BIN)/python -m pytest --nbval-lax -k Cell $<
+
+figures: $(TEST_READY)
+	$(BIN)/python docs/figures
 
 format: $(TEST_READY)
 	$(BIN)/python -m ruff check --fix .

@@ -8,6 +8,7 @@ build/lessons, which is what `make site` renders.
 
 import atexit
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -168,12 +169,13 @@ def _run(item: IPyNbCell, code: str) -> str:
 
 
 def _keep(path: Path, notebook: nbformat.NotebookNode) -> None:
-    """Store a lesson of the kit of which every cell has run."""
+    """Store a lesson of the kit of which every cell has run, and the figures it shows."""
     whole = all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
     if whole and path.is_relative_to(LESSONS):
         target = RUNS / path.relative_to(LESSONS)
         target.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(notebook, target)
+        shutil.copytree(LESSONS / "figures", RUNS / "figures", dirs_exist_ok=True)
 
 
 def _peak_memory(pid: int) -> float | None:

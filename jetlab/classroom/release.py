@@ -10,6 +10,7 @@ from jetlab.errors import JetlabError
 
 NOTEBOOKS = shipped.NOTEBOOKS
 TAG = "solution"
+FIGURES = "figures"
 
 
 class ReleaseError(JetlabError, ValueError):
@@ -17,14 +18,16 @@ class ReleaseError(JetlabError, ValueError):
 
 
 def release(folder: Path, solutions: bool, source: Path = NOTEBOOKS) -> list[Path]:
-    """Write a copy of every lesson of `source` to `folder`, without outputs; the same lessons give the same bytes.
+    """Write a copy of every lesson of `source` to `folder`, without outputs, and the figures that lessons show.
+
+    The same lessons give the same bytes.
 
     Args:
         folder: made if absent; must be empty.
         solutions: whether the cells tagged `solution` stay.
         source: the kit's `notebooks`; its folders are kept.
 
-    Returns the files written, in order.
+    Returns the lessons written, in order.
 
     Raises:
         ReleaseError: `folder` is not empty, not a folder, or within `source`; or there are no lessons.
@@ -42,6 +45,9 @@ def release(folder: Path, solutions: bool, source: Path = NOTEBOOKS) -> list[Pat
     for name, text in copies.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    for figure in sorted((source / FIGURES).glob("*.svg")):
+        (folder / FIGURES).mkdir(exist_ok=True)
+        (folder / FIGURES / figure.name).write_bytes(figure.read_bytes())
     return [folder / name for name in copies]
 
 

@@ -101,6 +101,16 @@ def test_copies_are_whole(subtests: pytest.Subtests, copies: dict[bool, Path]) -
                 assert not any(cell.get("outputs") for cell in notebook.cells)
 
 
+def test_figures_go_along(subtests: pytest.Subtests, copies: dict[bool, Path]) -> None:
+    for kept, lesson in itertools.product([True, False], LESSONS):
+        with subtests.test(kept=kept, lesson=lesson.stem):
+            name = lesson.relative_to(NOTEBOOKS)
+            for cell in nbformat.read(copies[kept] / name, as_version=4).cells:
+                for link in re.findall(r"!\[[^]]*\]\(([^):]+)\)", cell.source):
+                    figure = lesson.parent / link
+                    assert (copies[kept] / name.parent / link).read_bytes() == figure.read_bytes()
+
+
 def test_no_cell_needs_what_only_a_solution_defines(subtests: pytest.Subtests, copies: dict[bool, Path]) -> None:
     for lesson in LESSONS:
         with subtests.test(lesson=lesson.stem):
@@ -130,7 +140,10 @@ def defined(nodes: list[ast.AST]) -> Iterator[str]:
 
 
 def test_same_bytes_twice(tmp_path: Path, copies: dict[bool, Path]) -> None:
-    for file in release(tmp_path / "again", False):
+    release(tmp_path / "again", False)
+    files = [path for path in (tmp_path / "again").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".ipynb", ".svg"}
+    for file in files:
         assert file.read_bytes() == (copies[False] / file.relative_to(tmp_path / "again")).read_bytes()
 
 

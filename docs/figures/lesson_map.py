@@ -1,0 +1,206 @@
+"""The map of all lessons: what each needs, and what leads on."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+from drawing import GREEN, GREY, INK, QCD, SMALL, Drawing, W, shade, tint
+
+WIDE, HIGH = 148, 84
+COLUMNS = (20, 197, 375, 552)
+ROWS = {"home": 56, "upper": 222, "middle": 330, "lower": 438}
+
+
+def draw() -> Drawing:
+    """Two groups of lessons as boxes, arrows for what is needed first."""
+    card = Drawing(
+        "The map of the lessons",
+        "At home: M0 Welcome; P1 Fitting functions, P2 Neural networks, P3 Images and sequences, one after the "
+        "other. In the workshop: M1 Open data leads to M2 Dense tagger. From there three ways: M3 CNN tagger and "
+        "M4 LSTM tagger, which meet in M5 Comparing taggers; M6 Jet energy scale; M7 Hit-to-track assignment.",
+        566,
+    )
+    card.rect(10, 16, 700, 140, rx=10, fill=tint(GREEN, 0.07))
+    card.text(20, 42, "at home, before the workshop", SMALL, colour=shade(GREEN, 0.6), bold=True)
+    card.rect(10, 170, 700, 384, rx=10, fill=tint(W, 0.06))
+    card.text(20, 198, "the workshop", SMALL, colour=shade(W, 0.8), bold=True)
+    for lesson, (title, column, row, icon) in LESSONS.items():
+        _lesson(card, lesson, title, COLUMNS[column], ROWS[row], icon)
+    for start, end in NEEDED:
+        _arrow(card, start, end)
+    for start, end in HELPS:
+        _arrow(card, start, end, stroke_dasharray="5 4")
+    card.arrow((24, 458), (62, 458), colour=INK)
+    card.text(70, 463, "needed first", SMALL)
+    card.arrow((24, 484), (62, 484), colour=INK, stroke_dasharray="5 4")
+    card.text(70, 489, "helps", SMALL)
+    card.lines(24, 520, ("P3 helps", "with M3 and M4."), 20, size=SMALL)
+    return card
+
+
+def _lesson(
+    card: Drawing, lesson: str, title: str, x: float, y: float, icon: Callable[[Drawing, float, float], None]
+) -> None:
+    colour = W if lesson[0] == "M" and lesson != "M0" else GREEN
+    card.rect(x, y, WIDE, HIGH, rx=9, fill="#ffffff", stroke=colour, stroke_width=2)
+    card.text(x + 12, y + 27, lesson, 19, colour=shade(colour, 0.75), bold=True)
+    icon(card, x + WIDE - 56, y + 9)
+    words = title.split("|")
+    card.lines(x + 12, y + (52 if len(words) > 1 else 62), words, 20, size=SMALL)
+
+
+def _edge(lesson: str, side: str) -> tuple[float, float]:
+    _, column, row, _ = LESSONS[lesson]
+    x, y = COLUMNS[column], ROWS[row]
+    places = {"left": (x, y + HIGH / 2), "right": (x + WIDE, y + HIGH / 2)}
+    places |= {"top": (x + WIDE / 2, y), "bottom": (x + WIDE / 2, y + HIGH)}
+    return places[side]
+
+
+def _arrow(card: Drawing, start: str, end: str, **style: str) -> None:
+    """From the side of a box to that of another which faces it."""
+    (_, c1, r1, _), (_, c2, r2, _) = LESSONS[start], LESSONS[end]
+    if (start, end) == ("M2", "M6"):
+        (x, y), b = _edge(start, "top"), _edge(end, "left")
+        card.arrow((x, y), (x, b[1]), b, colour=INK)
+        return
+    if (start, end) == ("M4", "M5"):
+        a, (x, y) = _edge(start, "right"), _edge(end, "bottom")
+        card.arrow(a, (x, a[1]), (x, y), colour=INK)
+        return
+    if c1 == c2:
+        down = ROWS[r2] > ROWS[r1]
+        a, b = _edge(start, "bottom" if down else "top"), _edge(end, "top" if down else "bottom")
+    elif c1 > c2:
+        a, b = ((x, y + 18) for x, y in (_edge(start, "left"), _edge(end, "right")))
+    else:
+        a, b = _edge(start, "right"), _edge(end, "left")
+        if r1 != r2:
+            a, b = (a[0], a[1] + 22), (b[0], b[1] - 22)
+    card.arrow(a, b, colour=INK, **style)
+
+
+def _play(card: Drawing, x: float, y: float) -> None:
+    card.path([(x + 14, y + 2), (x + 38, y + 14), (x + 14, y + 26)], GREEN, 1, fill=GREEN)
+
+
+def _fit(card: Drawing, x: float, y: float) -> None:
+    card.line(x + 4, y + 24, x + 44, y + 4, GREEN, 2)
+    for dx, dy in ((8, 18), (16, 22), (22, 10), (32, 13), (40, 3)):
+        card.circle(x + dx, y + dy, 2.8, fill=INK)
+
+
+def _network(card: Drawing, x: float, y: float) -> None:
+    layers = [
+        [(x + 6, y + 7), (x + 6, y + 21)],
+        [(x + 24, y + 3), (x + 24, y + 14), (x + 24, y + 25)],
+        [(x + 42, y + 14)],
+    ]
+    for first, second in pairwise(layers):
+        for a in first:
+            for b in second:
+                card.line(*a, *b, GREY, 1)
+    for layer in layers:
+        for a in layer:
+            card.circle(*a, 4, fill=GREEN)
+
+
+def _pixels(card: Drawing, x: float, y: float) -> None:
+    shares = ((0, 0.2, 0, 0), (0.1, 1, 0.3, 0), (0, 0.2, 0.7, 0.2), (0, 0, 0.1, 0))
+    for row, line in enumerate(shares):
+        for column, share in enumerate(line):
+            card.rect(
+                x + 12 + 8 * column,
+                y - 1 + 8 * row,
+                8,
+                8,
+                fill=tint(W, max(share, 0.06)),
+                stroke="#c4c4c0",
+                stroke_width=0.8,
+            )
+
+
+def _chain(card: Drawing, x: float, y: float) -> None:
+    for place in range(3):
+        card.rect(x + 1 + 17 * place, y + 8, 11, 12, rx=2, fill=tint(W, 0.75))
+        if place < 2:
+            card.arrow((x + 12 + 17 * place, y + 14), (x + 18 + 17 * place, y + 14), head=5, width=1.4)
+
+
+def _both(card: Drawing, x: float, y: float) -> None:
+    for row in range(3):
+        for column in range(3):
+            card.rect(
+                x - 12 + 8 * column,
+                y + 2 + 8 * row,
+                8,
+                8,
+                fill=tint(GREEN, 0.9 if row == column else 0.1),
+                stroke="#c4c4c0",
+                stroke_width=0.8,
+            )
+    for place in range(2):
+        card.rect(x + 21 + 16 * place, y + 8, 10, 12, rx=2, fill=tint(GREEN, 0.75))
+    card.arrow((x + 31, y + 14), (x + 37, y + 14), head=5, width=1.4)
+
+
+def _histogram(card: Drawing, x: float, y: float) -> None:
+    for place, height in enumerate((6, 14, 25, 17, 9)):
+        card.rect(x + 4 + 8 * place, y + 28 - height, 7, height, fill=tint(W, 0.75))
+
+
+def _numbers(card: Drawing, x: float, y: float) -> None:
+    for place in range(4):
+        card.circle(x + 8, y + 2 + 8.5 * place, 3, fill=W)
+        card.line(x + 11, y + 2 + 8.5 * place, x + 34, y + 14, GREY, 1)
+    card.circle(x + 38, y + 14, 5, fill=QCD)
+
+
+def _curves(card: Drawing, x: float, y: float) -> None:
+    across = np.linspace(0, 1, 20)
+    for power, colour in ((0.35, W), (0.6, QCD)):
+        card.path([(x + 6 + 36 * u, y + 2 + 26 * u ** (1 / power)) for u in across], colour, 2)
+    card.path([(x + 5, y), (x + 5, y + 29), (x + 45, y + 29)], INK, 1.3)
+
+
+def _peak(card: Drawing, x: float, y: float) -> None:
+    across = np.linspace(-1, 1, 31)
+    card.path([(x + 24 + 22 * u, y + 28 - 26 * np.exp(-6 * u**2)) for u in across], W, 2)
+    card.line(x + 24, y, x + 24, y + 29, INK, 1.3, stroke_dasharray="3 2")
+
+
+def _tracks(card: Drawing, x: float, y: float) -> None:
+    for r in (12, 22, 32):
+        card.path(
+            [(x + 8 + r * np.cos(a), y + 14 - r * np.sin(a)) for a in np.linspace(-0.48, 0.48, 9)], "#b8b8b8", 1.2
+        )
+    for bend, colour in ((0.012, W), (-0.009, QCD)):
+        card.path([(x + 8 + r, y + 14 - bend * r**2) for r in np.linspace(0, 34, 12)], colour, 1.8)
+
+
+#: Title, column, row and picture of each lesson.
+LESSONS: dict[str, tuple[str, int, str, Callable[[Drawing, float, float], None]]] = {
+    "M0": ("Welcome", 0, "home", _play),
+    "P1": ("Fitting|functions", 1, "home", _fit),
+    "P2": ("Neural|networks", 2, "home", _network),
+    "P3": ("Images and|sequences", 3, "home", _both),
+    "M1": ("Open data", 0, "middle", _histogram),
+    "M2": ("Dense tagger", 1, "middle", _numbers),
+    "M3": ("CNN tagger", 2, "middle", _pixels),
+    "M4": ("LSTM tagger", 2, "lower", _chain),
+    "M5": ("Comparing|taggers", 3, "middle", _curves),
+    "M6": ("Jet energy|scale", 2, "upper", _peak),
+    "M7": ("Hit-to-track|assignment", 1, "lower", _tracks),
+}
+NEEDED = (
+    ("P1", "P2"),
+    ("P2", "P3"),
+    ("M1", "M2"),
+    ("M2", "M3"),
+    ("M2", "M4"),
+    ("M2", "M6"),
+    ("M2", "M7"),
+    ("M3", "M5"),
+    ("M4", "M5"),
+)
+HELPS = (("M3", "M6"), ("M4", "M7"))
