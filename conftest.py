@@ -1,8 +1,9 @@
 """Runs the lessons as a room of participants would, measures each, and keeps what each cell showed.
 
 notebooks/02_dense_tagger.ipynb stands for the two copies of M2 that `jetlab release` hands out. Both run on jetlab's
-wheel, away from the repository (tests/released.py). Of the copy with solutions nbval runs each cell as a test; the copy
-without runs meanwhile, in a kernel of its own, and is one test more. A lesson that passed is stored with its outputs in
+wheel, away from the repository (tests/released.py). Of the copy with solutions nbval runs each cell as a test,
+with the cells tagged `test` in their places; a solution that gets a hint fails. The copy without solutions runs
+meanwhile, in a kernel of its own, and is one test more. A lesson that passed is stored with its outputs in
 build/lessons, which is what `make site` renders.
 """
 
@@ -63,7 +64,8 @@ class Lesson(IPyNbFile):
         folder = released.install()
         name = self.path.relative_to(LESSONS)
         copy = nbformat.read(folder / "with" / name, as_version=4)
-        assert [cell.source for cell in copy.cells] == [cell.source for cell in self.nb.cells]
+        handed_out = [cell.source for cell in self.nb.cells if "test" not in cell.metadata.get("tags", [])]
+        assert [cell.source for cell in copy.cells] == handed_out
         environment = released.environment(folder)
         for item in self.session.items:
             if isinstance(item, WithoutSolutions) and item.parent is self:
@@ -128,6 +130,9 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     finally:
         item.parent.kernel.kc.session.metadata = {}
     item.cell.outputs, item.cell.execution_count = item.test_outputs, item.cell_num + 1
+    if "solution" in item.cell.metadata.get("tags", []):
+        said = "".join(output.get("text", "") for output in item.test_outputs)
+        assert ": hint: " not in said, f"The solution is refused: {said}"
     return result
 
 

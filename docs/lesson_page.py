@@ -15,6 +15,7 @@ LIVE = "<p><em>In JupyterLab a live panel stands here; it needs a running kernel
 def read(text: str) -> nbformat.NotebookNode:
     """Read an executed notebook (JSON) as the site shows it; called by myst-nb for each lesson."""
     notebook = nbformat.reads(text, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if "test" not in cell.metadata.get("tags", [])]
     for cell in notebook.cells:
         if "solution" in cell.metadata.get("tags", []):
             cell.metadata.tags = [*cell.metadata.tags, "hide-cell"]

@@ -1,5 +1,23 @@
-"""Exercises that check themselves: `check.exercise("M1.01", answer)`, and `check.progress()`."""
+"""What checks itself in a lesson: exercises, predictions and build tasks, and how far one has come.
 
-from jetlab.check.engine import NOT_ANSWERED, exercise, exercises, progress, verdict
+`check.exercise("M1.01", answer)`, `check.predict("M2.P1", guess)` and `check.reveal`, `check.build("M2.B1", model)`,
+`check.progress()`.
+"""
 
-__all__ = ["NOT_ANSWERED", "exercise", "exercises", "progress", "verdict"]
+from jetlab.check.engine import NOT_ANSWERED, exercise, exercises, verdict
+from jetlab.check.held_back import without_held_back
+from jetlab.check.predictions import predict, reveal
+from jetlab.check.progress import progress
+from jetlab.check.tasks import build
+
+__all__ = [
+    "NOT_ANSWERED",
+    "build",
+    "exercise",
+    "exercises",
+    "predict",
+    "progress",
+    "reveal",
+    "verdict",
+    "without_held_back",
+]

@@ -5,6 +5,7 @@ to the kind that the exercise asks for, such as a number, and gets a hint where 
 up in the exercise's table, whose rows say of the right answer that it is `RIGHT`, of wrong ones what the mistake is,
 and at the end, for `...`, any other answer, how to go about it: the first row that fits is the verdict. The exercises
 of lesson "M3" are in the module `jetlab.check.m3`: tables, or generators of rows that depend on the lesson's data.
+Beside them stand the lesson's predictions (`jetlab.check.predictions`) and build tasks (`jetlab.check.tasks`).
 """
 
 import functools
@@ -40,6 +41,13 @@ class Kind(dict[str, Table]):
         super().__init__()
         self.asked, self.convert = asked, convert
 
+    def converted(self, answer: Any) -> Any:
+        """The answer as this kind, or None for another kind; never raises."""
+        try:
+            return self.convert(answer)
+        except Exception:  # what was typed may be any object, and raise anything when it is looked at
+            return None
+
 
 @dataclass(frozen=True)
 class Near:
@@ -67,20 +75,6 @@ def exercise(name: str, answer: Any, **data: Any) -> None:
         solved.record(name)
 
 
-def progress() -> None:
-    """Print which exercises of each lesson were ever answered rightly on this machine.
-
-    Running a folded solution does not count.
-    """
-    done, trouble = solved.read()
-    for lesson in LESSONS:
-        marks = [name in done for name in exercises() if name.startswith(f"{lesson}.")]
-        badge = "★" if all(marks) else " "
-        print(f"{lesson} {badge} {''.join('●' if mark else '○' for mark in marks):10} {sum(marks)} of {len(marks)}")
-    if trouble:
-        print(trouble)
-
-
 def exercises() -> list[str]:
     """Names of the exercises of all lessons, sorted."""
     return sorted(_exercises())
@@ -93,13 +87,10 @@ def verdict(name: str, answer: Any, **data: Any) -> str:
     inspect.signature(table if callable(table) else lambda: None).bind(**data)
     if answer is ...:
         return f"{NOT_ANSWERED}: replace the three dots by your answer and run the cell again."
-    try:
-        converted = kind.convert(answer)
-    except Exception:  # what was typed may be any object, and raise anything when it is looked at
-        converted = None
+    converted = kind.converted(answer)
     if converted is None:
         return f"hint: this exercise asks for {kind.asked}; an answer of type {type(answer).__name__} does not fit."
-    said = next(said for expected, said in rows(name, **data) if _fits(expected, converted))
+    said = next(said for expected, said in rows(name, **data) if fits(expected, converted))
     return said if said == RIGHT else f"hint: {said}"
 
 
@@ -121,11 +112,16 @@ def computed(kind: Kind, name: str) -> Callable[[Callable[..., Rows]], Callable[
     return keep
 
 
+def load() -> None:
+    """Import every lesson's module: it registers its exercises, predictions and build tasks."""
+    for lesson in LESSONS:
+        importlib.import_module(f"jetlab.check.{lesson.lower()}")
+
+
 @functools.cache
 def _exercises() -> dict[str, tuple[Kind, Table]]:
     """The kind and the table of each exercise, which the lessons' modules make."""
-    for lesson in LESSONS:
-        importlib.import_module(f"jetlab.check.{lesson.lower()}")
+    load()
     return {name: (kind, table) for kind in KINDS for name, table in kind.items()}
 
 
@@ -135,14 +131,14 @@ def _find(name: str) -> tuple[Kind, Table]:
     return _exercises()[name]
 
 
-def _fits(expected: Any, answer: Any) -> bool:
+def fits(expected: Any, answer: Any) -> bool:
     """Whether an answer is the expected one: floats within a relative tolerance of 1e-3, all else exactly."""
     if expected is ...:
         return True
     if isinstance(answer, tuple):
-        return len(answer) == len(expected) and all(map(_fits, expected, answer))
+        return len(answer) == len(expected) and all(map(fits, expected, answer))
     if isinstance(expected, tuple):
-        return any(_fits(each, answer) for each in expected)
+        return any(fits(each, answer) for each in expected)
     if isinstance(expected, float | np.floating):
         expected = Near(expected)
     return bool(expected(answer) if callable(expected) else expected == answer)

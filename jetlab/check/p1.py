@@ -1,8 +1,14 @@
 """The exercises of P1, fitting functions."""
 
-import numpy as np
+from collections.abc import Callable
+from typing import Any
 
-from jetlab.check.engine import LETTER, NAMES, NUMBER, RIGHT, TWO_NUMBERS, Rows, computed
+import numpy as np
+from numpy.typing import NDArray
+
+from jetlab.check.engine import LETTER, NAMES, NUMBER, RIGHT, TWO_NUMBERS, Near, Rows, computed
+from jetlab.check.predictions import prediction
+from jetlab.check.tasks import REACHED, TASKS, Refused, Report, attempt
 
 # Mean squared error of three points with residuals -0.5, 0 and 2.
 NUMBER["P1.01"] = {
@@ -88,3 +94,93 @@ TWO_NUMBERS["P1.08"] = {
     (..., 3): "epoch 4 is worse, but one such epoch is within the patience of 2; epoch 5 is better again.",
     ...: "wait until 2 epochs in a row bring nothing better than the best; that best one is kept.",
 }
+
+
+@prediction("P1.P1", "abc")
+def lowest_loss(*, loss: float, noise: float) -> Rows:
+    """What loss the best line through noisy points has."""
+    yield "b", f"The best line's loss is {loss:.3f}; the noise squared is {noise**2:.3f}."
+    yield "a", f"No straight line passes through all the points, so some loss, {loss:.3f}, remains: it is the noise."
+    yield ..., f"The loss is a mean of *squares*: noise of {noise:g} gives about {noise**2:.3f}."
+
+
+@prediction("P1.P2")
+def largest_rate(*, limit: float) -> Rows:
+    """The learning rate above which gradient descent runs away."""
+    yield Near(limit, 0.1), "Beyond it each step overshoots the valley by more than the last one."
+    yield lambda guess: guess < limit, "It bears more than you expected: overshooting is harmless while it shrinks."
+    yield ..., "Before that, each step already lands farther up the other side than it began."
+
+
+@prediction("P1.P3", "abc")
+def batch_noise(*, small: float, large: float) -> Rows:
+    """What happens to the noise of the gradient in batches of four times the size."""
+    ratio = large / small
+    yield "b", f"Measured: {ratio:.2f} times the noise. Means fluctuate as one over the root of the number."
+    yield "c", f"Measured: {ratio:.2f} times. Four times the work only halves the noise: the root of four."
+    yield ..., f"Measured: {ratio:.2f} times. A mean of more points fluctuates less."
+
+
+@prediction("P1.P4", "abc")
+def high_degree(*, training: float, validation: float, noise: float) -> Rows:
+    """Losses of a polynomial of high degree, against the noise."""
+    found = "c" if training < noise**2 < validation else "a" if max(training, validation) < noise**2 else "b"
+    text = f"Its training loss is {training:.3f}, its validation loss {validation:.3f}, and the noise {noise**2:.3f}."
+    yield found, text
+    yield "a", f"{text} It fits the noise of its own points, and other points have other noise."
+    yield ..., f"{text} Sixteen numbers can bend to reach twenty points, noise and all."
+
+
+Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+#: Curves that P1.B1 is judged on, none of which the lesson draws: few parameters suffice for the first, not for others.
+SIMPLE: tuple[Curve, ...] = (lambda x: np.full_like(x, 0.7), lambda x: 0.5 - 1.2 * x, lambda x: 1.5 * x**2 - 1)
+WAVY: tuple[Curve, ...] = (lambda x: np.cos(7 * x + 0.5), lambda x: np.sin(8 * x - 1), lambda x: np.sin(7 * x))
+#: Measurements of each curve, points of each, and their noise.
+REPEATS, POINTS, NOISE = 11, 50, 0.2
+#: Largest distance from the truth, squared, over the noise squared. A degree chosen with 15 validation points reaches
+#: 0.08 and 0.3; one degree for all curves is too large for the first or too small for the second.
+MOST_SIMPLE, MOST_WAVY = 0.14, 0.6
+
+
+def learning(learn: Any) -> Report:
+    """Judge a function `learn(x, y)` that gives a function of x, on curves that the lesson does not show."""
+    if not callable(learn):
+        raise Refused(f"give the function itself, `learn`, not something of type {type(learn).__name__}.")
+    simple, wavy = (float(np.mean([_miss(learn, curve) for curve in curves])) for curves in (SIMPLE, WAVY))
+    figures = {
+        "distance from simple curves": f"{simple:.2f} (target: {MOST_SIMPLE} or less)",
+        "distance from wavy curves": f"{wavy:.2f} (target: {MOST_WAVY} or less)",
+    }
+    hints = []
+    if wavy > MOST_WAVY:
+        hints.append(f"{wavy:.2f} of {MOST_WAVY} on wavy curves: is every degree up to 15 among those it may choose?")
+    if simple > MOST_SIMPLE:
+        hints.append(
+            f"{simple:.2f} of {MOST_SIMPLE} on simple curves: it follows the noise, so let it choose the degree by "
+            "points that the fit has not used."
+        )
+    return Report(f"hint: {' And '.join(hints)}" if hints else REACHED, figures)
+
+
+def _miss(learn: Callable[..., Any], curve: Curve) -> float:
+    """Mean squared distance from a curve over the noise squared, the median of several measurements."""
+    grid = np.linspace(-0.9, 0.9, 200)
+    # New noise each time, so that nothing can be memorised.
+    rng = np.random.default_rng()
+    misses = []
+    for _ in range(REPEATS):
+        x = rng.uniform(-1, 1, POINTS)
+        found = attempt("learn(x, y)", learn, x, curve(x) + rng.normal(0, NOISE, POINTS))
+        if not callable(found):
+            raise Refused(f"learn(x, y) should return a function of x, but gave a {type(found).__name__}.")
+        predicted = attempt("The function that learn gave", lambda found=found: np.asarray(found(grid), float))
+        if predicted.shape != grid.shape or not np.isfinite(predicted).all():
+            raise Refused(
+                f"the function that learn gave should turn {len(grid)} values of x into as many finite numbers, but "
+                f"gave an array of shape {predicted.shape}."
+            )
+        misses.append(float(np.mean((predicted - curve(grid)) ** 2)) / NOISE**2)
+    return float(np.median(misses))
+
+
+TASKS["P1.B1"] = learning

@@ -2,7 +2,13 @@
 
 import math
 
+import numpy as np
+
 from jetlab.check.engine import LETTER, NUMBER, RIGHT, Near, Rows, computed
+from jetlab.check.held_back import Part, Parts
+from jetlab.check.networks import Network
+from jetlab.check.predictions import prediction
+from jetlab.check.tasks import TASKS
 
 
 def sigmoid(z: float) -> float:
@@ -83,3 +89,66 @@ def binomial(*, accuracy: float, n: int) -> Rows:
     yield Near(deviation * n, 1e-2), "this is for the *number* of right images; divide by n for that of the fraction."
     yield Near(1 / math.sqrt(n), 1e-2), "for a fraction p near 1 it is smaller, by the root of p (1 - p)."
     yield ..., "the variance of a binomial fraction p is p (1 - p) / n."
+
+
+@prediction("P2.P1", "abc")
+def one_line(*, accuracy: float) -> Rows:
+    """How much of the two moons one straight line gets right."""
+    found = "a" if accuracy < 0.8 else "b" if accuracy < 0.93 else "c"
+    yield found, f"The best line gets {accuracy:.0%} right."
+    yield "c", f"The best line gets {accuracy:.0%} right: the tips of the moons reach across any straight line."
+    yield ..., f"The best line gets {accuracy:.0%} right; only the tips of the moons are on the wrong side."
+
+
+@prediction("P2.P2", "abc")
+def vanishing(*, ratio: float) -> Rows:
+    """The first layer's gradient over the tenth's, in a network of sigmoids."""
+    found = "a" if ratio > 0.1 else "b" if ratio > 1e-4 else "c"
+    text = f"Measured: {ratio:.0e}."
+    yield found, f"{text} At every layer the gradient is multiplied by a derivative of at most a quarter."
+    yield ..., f"{text} A factor of at most a quarter in each of nine layers multiplies up to that."
+
+
+@prediction("P2.P3")
+def enough_nodes(*, errors: dict[int, float], wanted: float) -> Rows:
+    """The smallest width that fits the curve."""
+    enough = [width for width, error in errors.items() if error < wanted]
+    found = min(enough) if enough else max(errors)
+    yield Near(found, 0.5, 1), "One kink for each bend, and some to spare: training does not place every kink well."
+    yield lambda guess: guess < found, "Every node makes one kink only, and training does not place all of them well."
+    yield ..., "Each node makes a kink of its own, and so few suffice."
+
+
+@prediction("P2.P4")
+def digits_read(*, accuracy: float) -> Rows:
+    """Per cent of the test images that the network reads rightly."""
+    percent = 100 * accuracy
+    yield Near(percent, 0, 1), "Networks like this one read post codes as early as 1989."
+    yield lambda guess: guess <= 1, "(The question asked for per cent.)"
+    yield lambda guess: guess < percent, "Even 64 coarse pixels are enough for nearly all digits."
+    yield ..., "Some digits can hardly be read by eye either; you will see them below."
+
+
+def moons(points: int, seed: int | None) -> Part:
+    """Points (n, 2) of two moons and their classes; without a seed other points each time."""
+    from sklearn.datasets import make_moons
+
+    x, y = make_moons(points, noise=0.2, random_state=seed)
+    return Part(x, y.astype(float), np.ones(points))
+
+
+def old_and_new_moons() -> Parts:
+    """The lesson's points, and new ones that nobody has seen."""
+    return Parts(moons(300, 1), moons(4000, None))
+
+
+TASKS["P2.B1"] = Network(
+    old_and_new_moons,
+    least=0.95,
+    ceiling=0.99,
+    figure="accuracy",
+    most_parameters=60,
+    fed="the points x",
+    things="points",
+    hint="one hidden layer of a dozen nodes is enough; train it for longer, or with a larger learning rate.",
+)

@@ -1,4 +1,4 @@
-"""Which exercises were solved on this machine: an empty file for each, in the user's cache or in $JETLAB_PROGRESS.
+"""What was solved, predicted and built here: an empty file for each, in the user's cache or in $JETLAB_PROGRESS.
 
 A file each, so that notebooks which are open side by side cannot undo what the other one keeps.
 """
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-#: Exercises that were solved since the kernel started, whether they could be kept or not.
+#: What was solved, predicted and built since the kernel started, whether they could be kept or not.
 SESSION: set[str] = set()
 
 
@@ -22,7 +22,7 @@ def folder() -> Path:
 
 
 def record(name: str) -> None:
-    """Keep that the exercise was answered rightly, unless by a folded solution; never raises."""
+    """Keep that this was solved, predicted or built, unless by a folded solution; never raises."""
     if _in_solution():
         return
     SESSION.add(name)
@@ -35,7 +35,7 @@ def record(name: str) -> None:
 
 
 def read() -> tuple[set[str], str]:
-    """Names of the solved exercises, this session's included, and a sentence on what is wrong with the folder or ""."""
+    """Names of what was recorded, this session's included, and a sentence on what is wrong with the folder or ""."""
     try:
         found = {path.name for path in folder().iterdir()}
     except FileNotFoundError:

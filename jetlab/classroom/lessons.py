@@ -23,14 +23,14 @@ def paths(folder: Path) -> list[Path]:
 
 
 def table(folder: Path) -> str:
-    """Markdown table: each lesson's title as a link relative to `folder`, its minutes and the number of exercises."""
+    """Markdown table: each lesson's title as a link relative to `folder`, its minutes, exercises and build tasks."""
     rows = ["| lesson | minutes | exercises |", "|---|---|---|"]
     for path in paths(folder):
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         head, code = "".join(cells[0]["source"]), "".join("".join(cell["source"]) for cell in cells)
         title = re.search(r"^# (.+)$", head, re.M)
         minutes = re.search(r"(\d+) minutes", head)
-        exercises = set(re.findall(r'check\.exercise\("([^"]+)"', code))
+        exercises = set(re.findall(r'check\.(?:exercise|build)\("([^"]+)"', code))
         name = title[1] if title else path.stem
         link = path.relative_to(folder).as_posix()
         rows.append(f"| [{name}]({link}) | {minutes[1] if minutes else ''} | {len(exercises) or ''} |")

@@ -9,7 +9,9 @@ from jetlab.classroom.lessons import paths
 from jetlab.errors import JetlabError
 
 NOTEBOOKS = shipped.NOTEBOOKS
-TAG = "solution"
+SOLUTION = "solution"
+#: Cells that guard the lesson in the kit's own tests; nobody gets them.
+TEST = "test"
 FIGURES = "figures"
 
 
@@ -21,6 +23,8 @@ def release(folder: Path, solutions: bool, source: Path = NOTEBOOKS) -> list[Pat
     """Write a copy of every lesson of `source` to `folder`, without outputs, and the figures that lessons show.
 
     The same lessons give the same bytes.
+
+    Cells tagged `test` are left out: they guard the lesson where the kit's tests run it.
 
     Args:
         folder: made if absent; must be empty.
@@ -53,7 +57,8 @@ def release(folder: Path, solutions: bool, source: Path = NOTEBOOKS) -> list[Pat
 
 def _copy(lesson: Path, solutions: bool) -> str:
     notebook = json.loads(lesson.read_text(encoding="utf-8"))
-    cells = (cell for cell in notebook["cells"] if solutions or TAG not in cell["metadata"].get("tags", []))
+    dropped = {TEST} if solutions else {TEST, SOLUTION}
+    cells = (cell for cell in notebook["cells"] if dropped.isdisjoint(cell["metadata"].get("tags", [])))
     notebook["cells"] = [_clean(cell) for cell in cells]
     return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 

@@ -20,7 +20,7 @@ from jetlab.config import ConfigError
 from jetlab.metrics import Estimate
 from jetlab.panel import views
 from jetlab.panel.controls import STYLE, WRAP
-from jetlab.panel.runs import Run, RunsView
+from jetlab.panel.runs import Goal, Run, RunsView
 from jetlab.panel.steering import Steering
 from jetlab.training.session import Config, Fit
 
@@ -43,6 +43,7 @@ class LivePanel(ABC):
         tested: whether there is a test part.
         keep: where the training is kept on disk, to go on after the kernel died; None: it is not.
         more: widgets below the table.
+        goal: what to reach, said above the table.
     """
 
     #: Head of the table -> the metric below it; heads of the test part begin with "test".
@@ -64,8 +65,10 @@ class LivePanel(ABC):
         tested: bool = True,
         keep: Path | None = None,
         more: Sequence[widgets.Widget] = (),
+        goal: Goal | None = None,
     ) -> None:
         self.runs: list[Run] = []
+        self.goal = goal
         self._controls, self._known, self._pictures = controls, known, pictures
         self._numbers = itertools.count(1)
         self._steering = Steering(self, lambda: self.config, fit, keep, self.THINGS)
@@ -73,7 +76,7 @@ class LivePanel(ABC):
         self._image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%"))
         measure = self._measure if tested else None
         self._table = RunsView(
-            self.runs, self.COLUMNS, self._draw_beside, self.MOST, measure, f"test {self.THINGS}", self.LABEL
+            self.runs, self.COLUMNS, self._draw_beside, self.MOST, measure, f"test {self.THINGS}", self.LABEL, goal
         )
         controls.on_change(self._moved)
         self._say_size()

@@ -52,6 +52,29 @@ class Run:
         return self.result.config.label
 
 
+@dataclass(frozen=True)
+class Goal:
+    """What to reach with a panel: a validation figure of `least` or more, with `most_parameters` or fewer."""
+
+    least: float
+    most_parameters: int
+    metric: str = "auc"
+
+    def reached(self, run: Run) -> bool:
+        """Whether a run does."""
+        small = run.result.model.count_params() <= self.most_parameters
+        return bool(small and run.metrics[self.metric].value >= self.least)
+
+    def said(self, runs: Sequence[Run]) -> str:
+        """The goal in words, and which runs reach it."""
+        name = {"auc": "AUC"}.get(self.metric, self.metric.replace("_", " "))
+        numbers = [str(run.number) for run in runs if self.reached(run)]
+        by = f"reached by run{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}" if numbers else "not reached yet"
+        return (
+            f"Target: validation {name} {self.least:.4f} or more with at most {self.most_parameters} parameters: {by}."
+        )
+
+
 #: Field of a configuration -> its value in words; for other fields the value alone is enough.
 _WORDS: dict[str, Callable[[Any], str]] = {
     "model": lambda model: model.replace("_", " "),
@@ -219,6 +242,7 @@ class RunsView:
         measure: measures a run on the test part and keeps in the run what it finds; None: there is no test part.
         part: what the test part is called.
         label: what the runs' labels say.
+        goal: what to reach, said above the table; None: nothing.
     """
 
     def __init__(
@@ -230,8 +254,10 @@ class RunsView:
         measure: Callable[[Run], None] | None = None,
         part: str = "test jets",
         label: str = "network",
+        goal: Goal | None = None,
     ) -> None:
         self.looks = 0
+        self._goal, self._aim = goal, widgets.HTML()
         self._runs, self._draw, self._most, self._label = runs, draw, most, label
         self._heads = {head: name for head, name in columns.items() if measure or not head.startswith("test")}
         self._measure, self._part = measure, part
@@ -246,7 +272,8 @@ class RunsView:
         delete.on_click(lambda _: self.delete())
         tools = [*([self._look] if measure else []), delete, self._link]
         self._tools = widgets.HBox(tools, layout=widgets.Layout(display="none", flex_flow="row wrap"))
-        self.widget = widgets.VBox([self._table, self._ticks, self._tools, self._said])
+        self.widget = widgets.VBox([self._aim, self._table, self._ticks, self._tools, self._said])
+        self._say_goal()
 
     def show(self) -> None:
         """Write the table anew, with a box to tick for each run."""
@@ -257,6 +284,7 @@ class RunsView:
         self._boxes = {run.number: self._box(run, run.number in ticked) for run in self._runs}
         self._ticks.children = list(self._boxes.values())
         self._tools.layout.display = "" if rows else "none"
+        self._say_goal()
         text = to_csv(self._runs, self.looks, dict.fromkeys(self._heads.values()))
         link = f"data:text/csv;base64,{base64.b64encode(text.encode()).decode()}"
         self._link.value = f'<a download="runs.csv" href="{link}">Export as CSV</a>'
@@ -343,6 +371,11 @@ class RunsView:
         self._look.description = f"Look at the {self._part}{which}"
         lines = "<br>".join(html.escape(line) for line in (text, self._meaning()) if line)
         self._said.value = f'<div style="line-height: 1.4">{lines}</div>'
+
+    def _say_goal(self) -> None:
+        if self._goal is not None:
+            mark = "✔" if any(map(self._goal.reached, self._runs)) else "○"
+            self._aim.value = f"<b>{mark} {html.escape(self._goal.said(self._runs))}</b>"
 
     def _meaning(self) -> str:
         if self.looks == 0:

@@ -14,6 +14,7 @@ from jetlab.models import Shape
 from jetlab.panel import views
 from jetlab.panel.controls import Controls
 from jetlab.panel.live import LivePanel
+from jetlab.panel.runs import Goal
 from jetlab.panel.share import Tools
 from jetlab.training import checkpoint, session
 
@@ -34,6 +35,7 @@ class TrainingPanel(LivePanel):
         yardsticks: name -> scores (n_validation,) of the validation jets, at most six, drawn with the network's ROC.
         keep: a name, such as the lesson's: trainings are kept under it, to go on with after the kernel died.
         prepare: makes the parts where other inputs are chosen; None: they are columns of those given.
+        goal: what to reach, which the panel shows and says when it is.
         options: `hide`, `lock`, `presets` and `most` of `controls.Controls`, for instructors.
 
     The last expression of a cell shows it; what it can do is in `live.LivePanel`. `runs` holds every finished training.
@@ -57,6 +59,7 @@ class TrainingPanel(LivePanel):
         yardsticks: Mapping[str, NDArray[Any]] | None = None,
         keep: str | None = None,
         prepare: Prepare | None = None,
+        goal: Goal | None = None,
         **options: Any,
     ) -> None:
         config = config or RunConfig()
@@ -76,7 +79,7 @@ class TrainingPanel(LivePanel):
         controls = Controls(config, len(data.y_train), **options)
         tools = Tools(lambda: self.config, self._row, controls.set, lambda: self.runs)
         fit = session.networks(self._data, path)
-        super().__init__(controls, fit, known, views.TAGGER, keep=path, more=[tools.widget])
+        super().__init__(controls, fit, known, views.TAGGER, keep=path, more=[tools.widget], goal=goal)
 
     @classmethod
     def of(

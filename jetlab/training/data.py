@@ -46,6 +46,14 @@ class Data:
             for name, values in zip(names, self._checked(names, part), strict=True):
                 object.__setattr__(self, name, values)
 
+    @classmethod
+    def of(
+        cls, x: Inputs, y: NDArray[Any], weight: NDArray[Any], train: NDArray[np.int64], validation: NDArray[np.int64]
+    ) -> "Data":
+        """Take both parts from arrays of all jets, by the positions of the jets in each; raises as the class does."""
+        parts = [(rows(values, train), rows(values, validation)) for values in (x, y, weight)]
+        return cls(*(first for first, _ in parts), *(second for _, second in parts))
+
     def first(self, size: int | None, seed: int) -> "Data":
         """Keep `size` training jets, the first of a permutation that depends on the seed alone (None: all)."""
         if size is None or size >= len(self.y_train):

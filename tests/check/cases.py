@@ -1,8 +1,11 @@
 """Right and typical wrong answers of every exercise: name -> (data, right, wrong -> word of its hint)."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from jetlab.metrics import Estimate
+from jetlab.panel import Goal
 
 LOSSES = {"training_loss": [0.5, 0.4, 0.3, 0.2, 0.1], "validation_loss": [0.6, 0.5, 0.4, 0.55, 0.9]}
 SHARE = {"accuracy": 0.98, "n": 400}
@@ -20,8 +23,16 @@ IS_W = np.array([1, 1, 1, 0, 0])
 CUT = {
     "passes": np.array([True, True, False, True, False]),
     "is_w": IS_W,
-    "weight": np.array([1.0, 2.0, 1.0, 2.0, 3.0]),
+    "weight": np.array([1.0, 2.0, 1.0, 2.0, 5.0]),
 }
+PANEL_RUNS = [
+    SimpleNamespace(
+        number=number,
+        metrics={"auc": Estimate(auc, 0.002)},
+        result=SimpleNamespace(model=SimpleNamespace(count_params=lambda parameters=parameters: parameters)),
+    )
+    for number, (parameters, auc) in enumerate([(385, 0.967), (7, 0.95), (13, 0.963), (25, 0.965)], start=1)
+]
 CURVES = {"val_loss": [0.6, 0.4, 0.5, 0.7, 0.8], "loss": [0.6, 0.4, 0.3, 0.2, 0.1]}
 
 CASES = {
@@ -111,12 +122,17 @@ CASES = {
     "M1.05": ({}, "b", {"a": "shapes", "c": "how much each counts", "x": "one letter"}),
     "M2.01": (
         CUT,
-        0.75,
-        {0.4: "background", 5 / 9: "all jets", 0.6: "purity", 2 / 3: "weights", 0.9: "np.average(passes"},
+        2 / 7,
+        {0.75: "signal", 5 / 11: "all jets", 0.4: "among", 0.5: "different weights", 3.5: "rejection", 0.9: "np.av"},
     ),
     "M2.02": ({}, 8705, {8512: "bias", 4545: "three hidden", 8640: "output", 12: "inputs"}),
     "M2.03": (CURVES, 2, {1: "counts from 0", 5: "training", 4: "training", 3: "argmin"}),
-    "M2.04": ({}, "c", {"a": "chosen", "b": "validation", 4: "one letter"}),
+    "M2.04": ({}, "c", {"a": "lucky", "b": "validation", 4: "one letter"}),
+    "M2.05": (
+        {"runs": PANEL_RUNS, "goal": Goal(0.962, 30)},
+        3,
+        {1: "fewer nodes", 2: "0.9500", 4: "run 3 does so", 5: "first column", 13: "first column"},
+    ),
     "M3.01": (
         {"eta": np.array([0.1, 0.3, -0.2]), "pt": np.array([10.0, 20.0, 10.0])},
         0.125,

@@ -58,7 +58,8 @@ def test_a_copy_has_the_cells_that_were_tested(subtests: pytest.Subtests, copies
     for lesson, kept in itertools.product(LESSONS, [True, False]):
         with subtests.test(lesson=lesson.stem, kept=kept):
             cells = nbformat.read(lesson, as_version=4).cells
-            expected = [cell for cell in cells if kept or "solution" not in cell.metadata.get("tags", [])]
+            dropped = {"test"} if kept else {"test", "solution"}
+            expected = [cell for cell in cells if dropped.isdisjoint(cell.metadata.get("tags", []))]
             written = nbformat.read(copies[kept] / lesson.relative_to(NOTEBOOKS), as_version=4).cells
             assert [(each.cell_type, each.source) for each in written] == [(c.cell_type, c.source) for c in expected]
 
@@ -137,6 +138,16 @@ def defined(nodes: list[ast.AST]) -> Iterator[str]:
                 yield node.name
             case ast.Import() | ast.ImportFrom():
                 yield from ((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+
+
+def test_cells_that_guard_the_lesson_are_dropped(tmp_path: Path) -> None:
+    cells = [nbformat.v4.new_code_cell(source) for source in ("x = 1", "assert x == 1", "x = 2")]
+    cells[1].metadata.tags, cells[2].metadata.tags = ["test"], ["solution"]
+    (tmp_path / "kit").mkdir()
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "kit" / "01_lesson.ipynb")
+    for kept, left in ((True, ["x = 1", "x = 2"]), (False, ["x = 1"])):
+        (copy,) = release(tmp_path / f"{kept}", kept, source=tmp_path / "kit")
+        assert [cell.source for cell in nbformat.read(copy, as_version=4).cells] == left
 
 
 def test_same_bytes_twice(tmp_path: Path, copies: dict[bool, Path]) -> None:

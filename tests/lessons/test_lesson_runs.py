@@ -55,6 +55,11 @@ def test_a_wrong_solution_fails(solution: str, tmp_path: Path) -> None:
     assert "1 failed, 2 passed" in run(tmp_path, solution, "answer")
 
 
+def test_a_solution_that_is_refused_fails(tmp_path: Path) -> None:
+    solution = "from jetlab import check\ncheck.exercise('P2.02', 0.5)"
+    assert "1 failed, 2 passed" in run(tmp_path, solution, "answer")
+
+
 def test_a_solution_is_no_progress(tmp_path: Path) -> None:
     solution = "from jetlab import check\ncheck.exercise('P2.02', 0.25)"
     after = "from jetlab.check import solved\nassert solved.read() == (set(), '')"

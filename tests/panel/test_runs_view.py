@@ -9,7 +9,7 @@ from jetlab import training
 from jetlab.config import RunConfig
 from jetlab.errors import ArgumentError
 from jetlab.metrics import Estimate, MetricError
-from jetlab.panel.runs import Run, RunsView
+from jetlab.panel.runs import Goal, Run, RunsView
 from tests.panel.panels import button, column, control, find, table, text
 
 
@@ -104,3 +104,21 @@ def test_without_a_test_part_there_is_no_button():
     assert "test score" not in table(shown)[0]
     with pytest.raises(ArgumentError, match="no test events to look at"):
         shown.view.look()
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "said"),
+    [
+        (0.8, 5, "✔ Target: validation score 0.8000 or more with at most 5 parameters: reached by runs 1, 2."),
+        (0.8001, 5, "○ Target: validation score 0.8001 or more with at most 5 parameters: not reached yet."),
+        (0.8, 4, "○ Target: validation score 0.8000 or more with at most 4 parameters: not reached yet."),
+    ],
+)
+def test_a_goal_is_said_and_so_is_when_it_is_reached(least, most, said):
+    goal = Goal(least, most, "score")
+    shown = Shown(0, goal=goal)
+    assert "not reached yet" in text(shown)
+    shown.runs += [run(1), run(2)]
+    shown.view.show()
+    assert said in text(shown)
+    assert [goal.reached(each) for each in shown.runs] == [said.startswith("✔")] * 2

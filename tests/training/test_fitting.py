@@ -500,3 +500,13 @@ def test_the_learning_rate_follows_its_schedule_and_a_rate_chosen_on_the_fly_fal
     np.testing.assert_allclose(rates, expected, rtol=1e-6)
     np.testing.assert_allclose(result.history["learning_rate"], expected, rtol=1e-6)
     np.testing.assert_allclose([config.rate(epoch + 1) / config.learning_rate for epoch in range(8)], factors)
+
+
+def test_parts_are_taken_by_position():
+    x, y, w = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, 0, 1]), np.array([1, 1, 1, 2, 2, 2.0])
+    data = Data.of(x, y, w, np.array([3, 0]), np.array([5, 2, 4]))
+    np.testing.assert_array_equal(data.x_train, x[[3, 0]])
+    np.testing.assert_array_equal(data.y_validation, [1, 0, 0])
+    np.testing.assert_array_equal(data.w_validation, [2, 1, 2])
+    several = Data.of((x, x[:, :1]), y, w, np.array([1, 0]), np.array([5, 2]))
+    assert [each.shape for each in several.x_validation] == [(2, 2), (2, 1)]

@@ -1,0 +1,68 @@
+"""Jets that the lessons never have, so that a network built there is judged on jets that nobody trained it with."""
+
+import functools
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jetlab import catalog, inputs, jets
+from jetlab.config import RunConfig
+from jetlab.io.sample import JetSample
+from jetlab.training import Inputs, clock
+
+#: Parts of the shipped jets: what lessons have, and what is held back.
+FRACTIONS = (0.85, 0.15)
+SEED = 2017
+
+
+class Part(NamedTuple):
+    """Inputs (n, ...) as a network takes them, labels (n,) 1 or 0, and weights (n,)."""
+
+    x: Inputs
+    y: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+
+class Parts(NamedTuple):
+    """What a network is judged on: jets that the lesson chooses with, and jets that it never had."""
+
+    validation: Part
+    held_back: Part
+
+
+def without_held_back(sample: JetSample) -> JetSample:
+    """The sample without the events that `check.build` judges networks on: about one in seven, always the same."""
+    kept: JetSample = sample[_open(sample)]
+    return kept
+
+
+@functools.cache
+def tagging(config: RunConfig) -> Parts:
+    """Validation and held-back jets of the shipped sample, prepared as the lessons do for networks of `config`.
+
+    Weights and scaling are learnt from the training jets of the lessons, which have the sample `without_held_back`.
+    """
+    with clock("held-back jets"):
+        sample = catalog.load("jets")
+        open_jets = _open(sample)
+        train, validation, _ = (open_jets[part] for part in jets.split(sample[open_jets].event_index))
+        held_back = np.setdiff1d(np.arange(len(sample)), open_jets)
+        weight = jets.reweight(
+            sample["jet_pt_ak7"],
+            sample["jet_eta_ak7"],
+            sample["jet_isW_ak7"] == 1,
+            sample["mcweight"],
+            train=train,
+        )
+        made = inputs.prepare(sample, config, (train, validation, held_back), weight)
+    data = made.data
+    assert data.w_validation is not None  # Data fills in ones
+    return Parts(
+        Part(data.x_validation, data.y_validation, data.w_validation), Part(made.x_test, made.y_test, made.w_test)
+    )
+
+
+def _open(sample: JetSample) -> NDArray[np.int64]:
+    """Positions of the lessons' jets, in the order of the sample."""
+    return np.sort(jets.split(sample.event_index, FRACTIONS, SEED)[0])

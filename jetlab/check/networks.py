@@ -1,0 +1,149 @@
+"""How a network that gives a score is judged: is it one at all, has it seen the answers, does it reach the target?"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jetlab import metrics, training
+from jetlab.check.held_back import Part, Parts
+from jetlab.check.tasks import REACHED, Refused, Report, attempt
+from jetlab.metrics import Estimate
+
+#: Standard deviations by which held-back jets may look better than validation jets before chance is no excuse.
+TOO_LUCKY = 5.0
+
+
+@dataclass(frozen=True)
+class Network:
+    """Judges a network that gives a score between 0 and 1 for each jet, on jets that the lesson does not have.
+
+    Attributes:
+        parts: makes the jets to judge on, inputs as the task says.
+        least: what the figure has to be on the held-back jets.
+        ceiling: no network of these inputs gets above it; only the labels do.
+        figure: "auc" or "accuracy".
+        most_parameters: parameters that it may have; None: any number, and any function of the inputs will do.
+        fed: what it is fed with, in the lesson's words.
+        things: what it gives a score for.
+        hint: what to try where the figure falls short.
+    """
+
+    parts: Callable[[], Parts]
+    least: float
+    ceiling: float
+    figure: str = "auc"
+    most_parameters: int | None = None
+    fed: str = "the scaled inputs"
+    things: str = "jets"
+    hint: str = "more epochs, another learning rate or more nodes may do."
+
+    def __call__(self, built: Any) -> Report:
+        """Measure it, and say what is wrong with it or falls short; raises Refused where it cannot be measured."""
+        parameters, parts = self._parameters(built), self.parts()
+        validation, held_back = (self._measured(built, part) for part in parts)
+        speed = self._speed(built, parts.held_back)
+        name = "AUC" if self.figure == "auc" else self.figure
+        figures = {
+            f"{name} on held-back {self.things}": f"{held_back} (target: {self.least} or more)",
+            f"{name} on validation {self.things}": str(validation),
+            "parameters": "unknown" if parameters is None else f"{parameters:,}",
+            f"{self.things} per second": f"{speed:,.0f}",
+        }
+        if self.most_parameters is not None:
+            figures["parameters"] += f" (target: {self.most_parameters:,} or fewer)"
+        wrong = self._suspicion(validation, held_back) or self._shortfall(built, parameters, held_back.value, name)
+        return Report(f"hint: {wrong}" if wrong else REACHED, figures)
+
+    def _parameters(self, built: Any) -> int | None:
+        if not callable(built):
+            raise Refused(
+                f"give the network itself, not {_described(built)}: it has to predict {self.things} you don't have."
+            )
+        if hasattr(built, "count_params"):
+            return int(attempt("Your network", built.count_params))
+        if self.most_parameters is not None:
+            raise Refused("this task counts parameters, so it needs a Keras model, such as a keras.Sequential.")
+        return None
+
+    def _measured(self, built: Any, part: Part) -> Estimate:
+        """The figure of a part, its jets in an order that nobody can know beforehand."""
+        order = np.random.default_rng().permutation(len(part.y))
+        score = self._score(built, training.rows(part.x, order))
+        return metrics.evaluate(part.y[order], score, part.weight[order])[self.figure]
+
+    def _score(self, built: Any, x: training.Inputs) -> NDArray[np.float64]:
+        predict = training.outputs if hasattr(built, "count_params") else lambda network, x: network(x)
+        found = attempt(f"Your network, given {self.fed},", predict, built, x)
+        score: NDArray[np.float64] = attempt("Making an array of your network's scores", np.asarray, found, float)
+        n = len(x[0] if isinstance(x, tuple) else x)
+        if score.shape not in ((n,), (n, 1)):
+            raise Refused(
+                f"for {n} {self.things} your network gives scores of shape {score.shape}; there should be one each, as "
+                "from a last layer Dense(1, activation='sigmoid')."
+            )
+        if bad := int(np.sum(~np.isfinite(score))):
+            raise Refused(f"{bad} of {n} scores are not finite: did the training diverge? Try a lower learning rate.")
+        low, high = float(score.min()), float(score.max())
+        if high - low < 1e-6:
+            raise Refused(f"all {self.things} get the same score, {low:.3g}. {_loss_advice(built)}")
+        if low < 0 or high > 1:
+            raise Refused(
+                f"the scores run from {low:.3g} to {high:.3g}, but should lie between 0 and 1: give the last layer "
+                "activation='sigmoid'."
+            )
+        return score.reshape(n)
+
+    @staticmethod
+    def _speed(built: Any, part: Part) -> float:
+        """Jets per second, of a second prediction: the first one compiles."""
+        began = time.perf_counter()
+        if hasattr(built, "count_params"):
+            training.outputs(built, part.x)
+        else:
+            built(part.x)
+        return len(part.y) / (time.perf_counter() - began)
+
+    def _suspicion(self, validation: Estimate, held_back: Estimate) -> str:
+        if held_back.value > self.ceiling:
+            return f"{held_back.value:.4f} is more than these inputs can tell: the labels themselves are in there."
+        if held_back.value - validation.value > TOO_LUCKY * float(np.hypot(validation.error, held_back.error)):
+            return (
+                f"{held_back.value:.4f} on held-back {self.things}, but {validation.value:.4f} on validation "
+                f"{self.things}, is no chance: train with the training part only."
+            )
+        return ""
+
+    def _shortfall(self, built: Any, parameters: int | None, value: float, name: str) -> str:
+        if value < self.least:
+            if self.figure == "auc" and value < 0.45:
+                advice = "below 0.5 the scores are upside down: is a W 1 in your labels?"
+            elif value < self.least - 0.1:
+                advice = f"is it trained, and with {self.fed}? {_loss_advice(built)}"
+            else:
+                advice = self.hint
+            return f"{name} {value:.4f} of {self.least}: {advice}"
+        if self.most_parameters is not None and parameters is not None and parameters > self.most_parameters:
+            return f"it is good enough, but has {parameters:,} parameters of {self.most_parameters:,}: fewer nodes?"
+        return ""
+
+
+def _described(built: Any) -> str:
+    return "an array of scores" if isinstance(built, np.ndarray) else f"something of type {type(built).__name__}"
+
+
+def _loss_advice(built: Any) -> str:
+    """What to look at where a network tells nothing apart."""
+    if not hasattr(built, "count_params"):
+        return "Does your function look at its inputs?"
+    loss = getattr(built, "loss", None)
+    if loss is None:
+        return "It was never compiled: call compile(), then fit()."
+    if isinstance(loss, str) and "categorical" in loss:
+        return f"With one output node the loss is 'binary_crossentropy'; {loss!r} needs a node for each class."
+    if not int(built.optimizer.iterations):
+        return "It was compiled, but never trained: call fit()."
+    return "Look at its loss from epoch to epoch: does it fall? A lower learning rate may help."

@@ -1,0 +1,137 @@
+"""Predictions: a guess is noted, and answered once something was measured; none blocks the lesson."""
+
+import math
+
+import pytest
+
+from jetlab import check
+from jetlab.check import predictions, solved
+from jetlab.errors import ArgumentError
+from jetlab.metrics import Estimate
+from tests.check.test_engine import ODD
+
+#: Prediction -> what was measured, what came out, and other guesses -> a word of what is said to them.
+CASES = {
+    "P1.P1": ({"loss": 0.036, "noise": 0.2}, "b", {"a": "passes through all", "c": "*squares*"}),
+    "P1.P2": ({"limit": 0.94}, 0.94, {0.5: "more than you expected", 3: "farther up"}),
+    "P1.P3": ({"small": 0.2, "large": 0.1}, "b", {"a": "fluctuates less", "c": "only halves"}),
+    "P1.P4": ({"training": 0.02, "validation": 3.0, "noise": 0.2}, "c", {"a": "other noise", "b": "bend"}),
+    "P2.P1": ({"accuracy": 0.87}, "b", {"a": "only the tips", "c": "tips of the moons reach"}),
+    "P2.P2": ({"ratio": 2e-6}, "c", {"a": "multiplies up", "b": "multiplies up"}),
+    "P2.P3": ({"errors": {4: 0.4, 8: 0.2, 16: 0.04}, "wanted": 0.1}, 16, {3: "one kink only", 64: "so few"}),
+    "P2.P4": ({"accuracy": 0.981}, 98, {0.98: "per cent", 90: "Even 64", 100: "by eye"}),
+    "M2.P1": ({"cut": 40.0, "tree": 80.0}, "b", {"a": "all four", "c": "the cut has both"}),
+    "M2.P2": (
+        {"loss": [0.5, 0.3, 0.24, 0.22], "val_loss": [0.4, 0.25, 0.249, 0.248]},
+        "b",
+        {"a": "nearly all of it", "c": "little room"},
+    ),
+    "M2.P3": ({"raw": [0.5, 0.5], "scaled": [0.965, 0.966]}, "c", {"a": "never gets that far", "b": "dead nodes"}),
+    "M2.P4": ({"val_loss": [0.5, 0.3, 0.25, *[0.3] * 30]}, 3, {30: "begins early", 1: "Even 300"}),
+    "M2.P5": ({"difference": Estimate(0.0007, 0.0006)}, "b", {"a": "little to add", "c": "whatever steps"}),
+}
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setattr(predictions, "GUESSES", {})
+    monkeypatch.setattr(solved, "SESSION", set())
+    monkeypatch.setenv("JETLAB_PROGRESS", str(tmp_path))
+
+
+def answered(capsys: pytest.CaptureFixture[str], name: str, guess: object, measured: dict) -> str:
+    check.predict(name, guess)
+    capsys.readouterr()
+    check.reveal(name, **measured)
+    return capsys.readouterr().out
+
+
+def test_every_prediction_has_a_case() -> None:
+    assert set(predictions.names()) == set(CASES)
+
+
+def test_a_guess_is_noted_and_told_nothing(subtests, capsys) -> None:
+    for name, (_, outcome, others) in CASES.items():
+        for guess in (outcome, *others):
+            with subtests.test(name, guess=guess):
+                check.predict(name, guess)
+                shown = guess if isinstance(guess, str) else f"{guess:g}"
+                assert capsys.readouterr().out == f"{name}: your guess, {shown}, is noted. Read on to see.\n"
+    assert solved.read()[0] == set(CASES)
+
+
+def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
+    for name, (measured, outcome, others) in CASES.items():
+        with subtests.test(name):
+            said = answered(capsys, name, outcome, measured)
+            assert ", and so it is. " in said or (name == "P2.P4" and ", and it is 98.1. " in said)
+            for guess, word in others.items():
+                said = answered(capsys, name, guess, measured)
+                assert f"; it is {outcome if isinstance(outcome, str) else format(outcome, '.4g')}" in said.replace(
+                    "98.1", "98"
+                )
+                assert word in said
+
+
+@pytest.mark.parametrize(
+    ("name", "measured", "outcome"),
+    [
+        ("M2.P1", {"cut": 40.0, "tree": 44.0}, "a"),
+        ("M2.P1", {"cut": 40.0, "tree": 140.0}, "c"),
+        ("M2.P2", {"loss": [0.5, 0.1], "val_loss": [0.3, 0.4]}, "c"),
+        ("M2.P2", {"loss": [0.5, 0.1], "val_loss": [0.3, 0.1]}, "a"),
+        ("M2.P3", {"raw": [0.95], "scaled": [0.965]}, "b"),
+        ("M2.P3", {"raw": [0.965], "scaled": [0.965]}, "a"),
+        ("M2.P5", {"difference": Estimate(0.01, 0.001)}, "a"),
+        ("M2.P5", {"difference": Estimate(-0.01, 0.001)}, "c"),
+        ("P1.P4", {"training": 0.01, "validation": 0.01, "noise": 0.2}, "a"),
+        ("P1.P4", {"training": 1.0, "validation": 1.0, "noise": 0.2}, "b"),
+        ("P2.P1", {"accuracy": 0.5}, "a"),
+        ("P2.P1", {"accuracy": 0.99}, "c"),
+        ("P2.P2", {"ratio": 0.5}, "a"),
+        ("P2.P2", {"ratio": 0.01}, "b"),
+    ],
+)
+def test_what_comes_out_is_measured(capsys, name, measured, outcome) -> None:
+    """So that a short run, or another sample, is told the truth."""
+    assert f"you expected {outcome}, and so it is." in answered(capsys, name, outcome, measured)
+
+
+def test_without_a_guess_the_lesson_goes_on_and_nothing_is_given_away(subtests, capsys) -> None:
+    for name, (measured, *_) in CASES.items():
+        with subtests.test(name):
+            said = answered(capsys, name, ..., measured)
+            assert said.startswith(f"{name}: you made no guess.")
+            assert "expected" not in said
+    assert solved.read()[0] == set()
+
+
+def test_the_last_guess_counts(capsys) -> None:
+    check.predict("P1.P1", "a")
+    assert ", and so it is" in answered(capsys, "P1.P1", " B", CASES["P1.P1"][0])
+
+
+def test_nothing_typed_raises(subtests, capsys) -> None:
+    for name, (measured, *_) in CASES.items():
+        with subtests.test(name):
+            for number, odd in enumerate(ODD):
+                predictions.GUESSES.clear()
+                said = answered(capsys, name, odd, measured)
+                number_given = name not in ("P1.P1",) and isinstance(predictions.GUESSES.get(name), float)
+                assert "you made no guess" in said or number_given, f"number {number}, a {type(odd).__name__}"
+                assert number_given is False or not math.isfinite(predictions.GUESSES[name])
+
+
+def test_another_letter_is_no_guess(capsys) -> None:
+    check.predict("M2.P1", "d")
+    assert capsys.readouterr().out == "M2.P1: hint: this question asks for one letter in quotes, one of a, b, c.\n"
+
+
+def test_a_fault_of_the_lesson_is_shown() -> None:
+    with pytest.raises(ArgumentError, match=r"no prediction 'M2\.01'; there are M2\.P1"):
+        check.predict("M2.01", "a")
+    with pytest.raises(ArgumentError, match="no prediction"):
+        check.reveal("M9.P1")
+    for measured in ({}, {"loss": 1.0}, {"loss": 1.0, "noise": 1.0, "more": 1.0}):
+        with pytest.raises(TypeError, match="argument"):
+            check.reveal("P1.P1", **measured)
