@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree
 
-import matplotlib
+import awkward as ak
 import nbformat
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 from scipy.signal import correlate2d
 
+from jetlab import jets
 from tests.lessons.test_notebooks_clean import LESSONS, NOTEBOOKS, lesson_id
 
 SCRIPTS = LESSONS.parent / "docs" / "figures"
@@ -187,11 +188,15 @@ def test_two_thirds_of_the_jets_are_within_the_resolution(script: Callable[[str]
     assert shares[inside].sum() == pytest.approx(0.683, abs=0.001)
 
 
+def test_padding_is_that_of_the_lessons(script: Callable[[str], ModuleType]) -> None:
+    figure = script("padding")
+    expected, mask = jets.pad(ak.zip({"pt": ak.Array(list(map(list, figure.JETS)))}), figure.LENGTH)
+    array, real = figure.padded()
+    assert np.array_equal(array, expected[:, :, 0])
+    assert np.array_equal(real, mask)
+
+
 def test_no_weights_are_left_unlike(script: Callable[[str], ModuleType]) -> None:
     w, qcd = script("weights").spectra()
     assert w.sum() == pytest.approx(qcd.sum())
     assert np.all(np.diff(w / qcd) > 0)
-
-
-def test_matplotlib_measures_the_font_that_it_brings_along() -> None:
-    assert (Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf").exists()

@@ -1,7 +1,7 @@
 """Backpropagation through a network of two inputs, two hidden nodes and one output, with numbers."""
 
 import numpy as np
-from drawing import GREY, INK, QCD, RULE, SMALL, WIDTH, Drawing, W, shade, tint
+from drawing import GREY, INK, PAPER, QCD, RULE, SMALL, WIDTH, Drawing, W, shade, tint
 
 X, TRUTH = np.array([1.0, 2.0]), 1
 W1, W2 = np.array([[0.5, 1.0], [0.5, -1.0]]), np.array([1.0, 2.0])
@@ -120,5 +120,6 @@ def _label(
 ) -> None:
     x, y = start[0] + part * (end[0] - start[0]), start[1] + part * (end[1] - start[1])
     said = "0" if value == 0 else f"{value:.2f}".rstrip("0").rstrip(".").replace("-", "−")
-    card.rect(x - 25, y - 11, 50, 22, rx=4, fill="#fcfcfa")
+    half = 6 + 5 * len(said)
+    card.rect(x - half, y - 11, 2 * half, 22, rx=4, fill=PAPER)
     card.text(x, y + 5.5, said, SMALL, "middle", colour)

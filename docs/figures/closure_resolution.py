@@ -56,7 +56,7 @@ def _response(card: Drawing, axes: Axes, median: float, width: float) -> None:
     xs = np.clip(xs[inside], low, high)
     axes.surface(xs, np.zeros(len(xs)), ys[inside], tint(W, 0.42))
     axes.steps(EDGES, shares, W)
-    axes.frame("", "", (0.6, 0.8, 1.0, 1.2, 1.4))
+    axes.frame("", "jets", (0.6, 0.8, 1.0, 1.2, 1.4))
     (right, top), (_, bottom) = axes.at(1.4, 0.19), axes.at(0, 0)
     card.line(axes.at(1, 0)[0], top + 8, axes.at(1, 0)[0], bottom, INK, 1.6, stroke_dasharray="5 4")
     middle, colour = axes.at(median, 0)[0], shade(GREEN if median == 1 else QCD, 0.8)

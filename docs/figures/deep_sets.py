@@ -41,7 +41,7 @@ def draw() -> Drawing:
     card.arrow((572, middle), (592, middle), colour=GREY)
     card.box(594, middle - 24, 44, 48, QCD, "F", bold=True)
     card.arrow((640, middle), (664, middle), colour=GREY)
-    card.text(684, middle + 6, "p", anchor="middle", bold=True, italic=True)
+    card.text(680, middle + 6, "s", anchor="middle", bold=True, italic=True)
     card.text(494, 274, "Another order of the", SMALL)
     card.text(494, 295, "particles, the same sum.", SMALL)
     card.text(30, 402, "score = F( Φ(p₁) + Φ(p₂) + … + Φ(pₙ) ),  for any number n of particles", bold=True)

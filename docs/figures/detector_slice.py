@@ -85,7 +85,7 @@ def _particles(card: Drawing) -> None:
         11: _flight(0.41, 0.0012, ECAL[0] + 4),
         22: _flight(0.27, 0, ECAL[0] + 4),
         13: _flight(-0.07, 0.0009, MUON[1] - 4),
-        211: _flight(-0.12, -0.00085, HCAL[0] + 4),
+        211: _flight(-0.07, -0.00085, HCAL[0] + 4),
         130: _flight(-0.38, 0, HCAL[0] + 4),
     }
     for number, path in flights.items():
@@ -97,7 +97,7 @@ def _particles(card: Drawing) -> None:
         if number in (211, 130):
             _shower(card, path, 76, colour, 9)
     tags = {11: (146, 92, "electron"), 22: (176, 199, "photon"), 13: (520, 190, "muon")}
-    tags |= {211: (510, 306, "charged hadron"), 130: (510, 367, "neutral hadron")}
+    tags |= {211: (510, 288, "charged hadron"), 130: (510, 367, "neutral hadron")}
     for number, reach in {211: 406, 130: 390}.items():
         y = tags[number][1] - 5
         card.line(reach, y, 504, y, shade(colours[number], 0.85), 1)

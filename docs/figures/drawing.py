@@ -222,14 +222,14 @@ class Axes:
         self.card.path(there + back, "none", 0, fill=colour, **style)
 
     def steps(
-        self, edges: Sequence[float], contents: Sequence[float], colour: str, fill: str = "none", width: float = 2.5
+        self, edges: Sequence[float], contents: Sequence[float], colour: str, fill: str = "none", **style: str
     ) -> None:
         """A histogram as a step line, filled with a colour if one is given."""
         xs = np.repeat(edges, 2)
         ys = np.concatenate([[self.y[0]], np.repeat(contents, 2), [self.y[0]]])
         if fill != "none":
             self.surface(xs, np.full(len(xs), self.y[0]), ys, fill)
-        self.curve(xs, ys, colour, width)
+        self.curve(xs, ys, colour, **style)
 
 
 def _rgb(colour: str) -> list[int]:

@@ -71,7 +71,7 @@ def _scores(card: Drawing, w: np.ndarray, qcd: np.ndarray) -> None:
     x, _ = axes.at(EDGES[CUTS["B"]], 0)
     card.arrow((x, 98), (x + 60, 98))
     card.text(x + 30, 91, "kept", SMALL, "middle")
-    card.text(axes.at(0.345, 0)[0], axes.at(0, 165)[1], "QCD", colour=shade(QCD), bold=True)
+    card.text(axes.at(0.335, 0)[0], axes.at(0, 165)[1], "QCD", colour=shade(QCD), bold=True)
     card.text(axes.at(0.58, 0)[0], axes.at(0, 150)[1], "W", colour=W, bold=True)
 
 

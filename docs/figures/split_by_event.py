@@ -12,7 +12,7 @@ LOOSE = {
     "test": ("1Q", "3W", "9Q"),
 }
 TORN = ("1", "3", "9")
-ROWS = {"training": 92, "validation": 204, "test": 272}
+ROWS = {"training": 72, "validation": 184, "test": 252}
 LEFT, RIGHT = 122, 440
 
 
@@ -23,7 +23,7 @@ def draw() -> Drawing:
         "Ten events with one or two jets each. On the left whole events are dealt out, so all jets of an event "
         "are in the same part. On the right single jets are dealt out: jets of events 1, 3 and 9 are both in "
         "training and in test.",
-        356,
+        340,
     )
     card.text(LEFT, 36, "correct: deal out whole events", bold=True)
     card.text(RIGHT, 36, "wrong: deal out single jets", bold=True)
@@ -32,11 +32,11 @@ def draw() -> Drawing:
     _whole(card)
     _loose(card)
     for x, colour, name in ((LEFT + 36, W, "W jet"), (LEFT + 132, QCD, "QCD jet")):
-        card.circle(x + 9, 333, 9, fill=colour)
-        card.text(x + 25, 338, name, SMALL)
-    card.text(24, 338, "number: event", SMALL)
-    card.circle(RIGHT + 9, 333, 10, fill="none", stroke=INK, stroke_width=2, stroke_dasharray="4 3")
-    card.text(RIGHT + 27, 338, "event in training and in test", SMALL)
+        card.circle(x + 9, 317, 9, fill=colour)
+        card.text(x + 25, 322, name, SMALL)
+    card.text(24, 322, "number: event", SMALL)
+    card.circle(RIGHT + 9, 317, 10, fill="none", stroke=INK, stroke_width=2, stroke_dasharray="4 3")
+    card.text(RIGHT + 27, 322, "event in training and in test", SMALL)
     return card
 
 

@@ -1,7 +1,7 @@
 """Weights that give QCD jets the pt spectrum of the W."""
 
 import numpy as np
-from drawing import GREY, QCD, SMALL, Axes, Drawing, W, shade, tint
+from drawing import INK, QCD, SMALL, Axes, Drawing, W, shade, tint
 
 EDGES = np.linspace(200, 500, 11)
 CENTRES = (EDGES[1:] + EDGES[:-1]) / 2
@@ -21,23 +21,22 @@ def draw() -> Drawing:
         330,
     )
     heads = ("as simulated", "weight of a QCD jet", "with the weights")
-    for column, head in enumerate(heads):
-        left = 66 + 232 * column
-        axes = Axes(card, (left, 56, 170, 176), (200, 500), (0, 4) if column == 1 else (0, 430))
-        card.text(left + 85, 34, head, anchor="middle", bold=True)
+    feet = (f"{JETS:,} jets each", "jets of W / jets of QCD", f"QCD worth {effective:.0f} jets")
+    for column, (head, foot) in enumerate(zip(heads, feet, strict=True)):
+        left = 62 + 230 * column
+        axes = Axes(card, (left, 56, 166, 176), (200, 500), (0, 4) if column == 1 else (0, 430))
+        card.text(left + 83, 34, head, anchor="middle", bold=True)
         if column == 1:
-            axes.curve((200, 500), (1, 1), GREY, 1.3, stroke_dasharray="5 4")
             axes.steps(EDGES, weight, QCD, tint(QCD, 0.16))
+            axes.curve((200, 500), (1, 1), INK, 1.3, stroke_dasharray="5 4")
         else:
             axes.steps(EDGES, w, W, tint(W, 0.14))
-            axes.steps(EDGES, qcd * (weight if column else 1), QCD, width=2.5)
-        axes.frame("pt [GeV]", "", (200, 300, 400, 500), (0, 1, 2, 3, 4) if column == 1 else (0, 100, 200, 300, 400))
-    card.text(66 + 464 + 164, 78, "W = QCD", SMALL, "end")
-    card.text(66 + 164, 78, "QCD", SMALL, "end", shade(QCD), bold=True)
-    card.text(66 + 164, 98, "W", SMALL, "end", W, bold=True)
-    card.text(66 + 85, 308, f"{JETS:,} jets each", SMALL, "middle")
-    card.text(298 + 85, 308, "jets of W / jets of QCD", SMALL, "middle")
-    card.text(530 + 85, 308, f"QCD worth {effective:.0f} jets", SMALL, "middle")
+            axes.steps(EDGES, qcd * (weight if column else 1), QCD, stroke_dasharray="7 5" if column else "none")
+            card.text(left + 160, 78, "QCD", SMALL, "end", shade(QCD), bold=True)
+            card.text(left + 160, 98, "W", SMALL, "end", W, bold=True)
+        ticks = (0, 1, 2, 3, 4) if column == 1 else (0, 100, 200, 300, 400)
+        axes.frame("pt [GeV]", "", (200, 300, 400, 500), ticks)
+        card.text(left + 83, 308, foot, SMALL, "middle")
     return card
 
 
