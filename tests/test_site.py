@@ -108,6 +108,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         new_code_cell("answer = ...", execution_count=1),
         new_code_cell("answer = 42", execution_count=2, metadata={"tags": ["solution"]}, outputs=shown[:1]),
         new_code_cell("config = fast(config)\nsliders", execution_count=3, outputs=shown[1:]),
+        new_code_cell("assert guarded", execution_count=4, metadata={"tags": ["test"]}),
     ]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     (folder / "docs" / "notebooks").mkdir(parents=True)
@@ -129,6 +130,10 @@ def test_solutions_are_folded(site: dict[str, str]) -> None:
     assert "42" in folded
     assert "M1.01: right!" in folded
     assert site["01_test"].count("<details") == 1
+
+
+def test_guards_are_hidden(site: dict[str, str]) -> None:
+    assert "guarded" not in site["01_test"]
 
 
 def test_widgets_become_pictures(site: dict[str, str]) -> None:

@@ -109,7 +109,7 @@ def tree_against_cut(*, cut: float, tree: float) -> Rows:
 def two_losses(*, loss: list[float], val_loss: list[float]) -> Rows:
     """How training and validation loss go on while a network trains."""
     best = min(val_loss)
-    turned = val_loss[-1] - best > 0.1 * (max(val_loss) - best)
+    turned = val_loss[-1] > 1.05 * best
     falling = min(val_loss[len(val_loss) // 2 :]) < 0.98 * min(val_loss[: len(val_loss) // 2])
     found = "c" if turned else "a" if falling else "b"
     yield found, f"The training loss goes down to {min(loss):.3f}, the validation loss to {best:.3f}."
