@@ -79,8 +79,8 @@ def test_cells_fit_into_a_window(lesson: Lesson) -> None:
 
 
 def test_ids_follow_one_scheme(lesson: Lesson) -> None:
-    """Cells keep the id that they were made with; new ones are named after lesson and content."""
-    named = re.compile(rf"\d\d-[0-9a-f]{{8}}|{lesson.prefix.lower()}-[a-z0-9]+(-[a-z0-9]+)*")
+    """Cells keep the id that they were made with; new ones are named after lesson and content, figures after theirs."""
+    named = re.compile(rf"\d\d-[0-9a-f]{{8}}|(fig|{lesson.prefix.lower()})-[a-z0-9]+(-[a-z0-9]+)*")
     assert [cell.id for cell in lesson.cells if not named.fullmatch(cell.id)] == []
 
 
