@@ -1,8 +1,9 @@
 """Widgets: the live panels, and sliders over any plot. The only room that knows ipywidgets."""
 
 from jetlab.panel.jes import JesPanel
+from jetlab.panel.scan import ScanPanel
 from jetlab.panel.sliders import Sliders
 from jetlab.panel.tracking import TrackingPanel
 from jetlab.panel.training import TrainingPanel
 
-__all__ = ["JesPanel", "Sliders", "TrackingPanel", "TrainingPanel"]
+__all__ = ["JesPanel", "ScanPanel", "Sliders", "TrackingPanel", "TrainingPanel"]

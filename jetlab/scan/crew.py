@@ -87,14 +87,20 @@ class Farm:
         client.subscribe_topic(self._topic, lambda event: self._messages.put(Report(*event[1])))
 
     @property
+    def address(self) -> str:
+        """Of the scheduler, for `run` and others."""
+        return str(self._client.scheduler.address)
+
+    @property
     def size(self) -> int:
-        """Points to have at work: one more than workers, so that none waits for the next."""
-        return int(sum(self._client.nthreads().values())) + 1
+        """Points to have at work: one more than workers, so that none waits for the next; 0 before there are any."""
+        workers = int(sum(self._client.nthreads().values()))
+        return workers + 1 if workers else 0
 
     def share(self, data: Data) -> Any:
         """Copy data to the workers, once; a worker that comes later gets them from the others."""
-        while not self._client.nthreads():
-            self._client.wait_for_workers(1)
+        # All may have died a moment ago.
+        self._client.wait_for_workers(1)
         return self._client.scatter(data, hash=False, broadcast=True)
 
     def submit(self, number: int, configs: Sequence[RunConfig], data: Any, reports: bool) -> None:
@@ -194,6 +200,9 @@ def _of(number: int, future: Any) -> End:
     if future.status == "finished":
         end: End = future.result()
         return end
-    if future.status == "error" and "Killed" in type(future.exception()).__name__:
+    error = future.exception() if future.status == "error" else None
+    if error is None or "Cancelled" in type(error).__name__:
+        return End(number, lost=True)
+    if type(error).__name__ == "KilledWorker":
         return End(number, error="Four workers that trained it were killed, most likely because the memory is full.")
-    return End(number, lost=True)
+    return End(number, error=f"{type(error).__name__}: {error}")
