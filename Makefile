@@ -108,10 +108,10 @@ $(LAB_READY): $(PINS) | $(BIN)/python
 	@echo "Setting up jetlab in $(VENV) for the $(DEVICE): the first time this takes minutes, later seconds."
 	@test -z "$$(ls $(VENV)/.ready-* 2>/dev/null | grep -v -e '-$(DEVICE)')" || $(BIN)/python -m pip uninstall -y -q tensorflow tensorflow-cpu
 	@rm -f $(VENV)/.ready-*
-	$(INSTALL) -e '.[$(DEVICE)]'
+	$(INSTALL) -e '.[$(DEVICE),scan]'
 	@touch $@
 
 $(TEST_READY): $(LAB_READY)
 	$(BIN)/python -m pip install -q 'pip>=25.1' # the first that knows dependency groups
-	$(INSTALL) -e '.[$(DEVICE),simulation]' --group test --group docs
+	$(INSTALL) -e '.[$(DEVICE),scan,simulation]' --group test --group docs
 	@touch $@

@@ -54,16 +54,21 @@ def name() -> str:
 def seeded(seed: int) -> Iterator[None]:
     """Give layers made in the block the first weights that `keras.utils.set_random_seed(seed)` would give them.
 
-    Afterwards the user's random numbers go on as if the block had not been: Keras draws the seed of each layer from
-    Python's generator, and NumPy's and TensorFlow's are not needed. One thread at a time is in such a block.
+    The user's random numbers go on as if the block had not been, and so do those of other threads, some of which draw
+    all the time in a worker of Dask: Keras draws the seed of each layer by Python's `random.randint`, and NumPy's and
+    TensorFlow's numbers are not needed. One thread at a time is in such a block.
     """
     with _seeding:
-        state = random.getstate()
-        random.seed(seed)
+        draw, own, thread = random.randint, random.Random(seed).randint, threading.get_ident()
+
+        def randint(a: int, b: int) -> int:
+            return (own if threading.get_ident() == thread else draw)(a, b)
+
+        random.randint = randint
         try:
             yield
         finally:
-            random.setstate(state)
+            random.randint = draw
 
 
 class Device(NamedTuple):

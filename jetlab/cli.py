@@ -1,10 +1,11 @@
-"""The `jetlab` command: `doctor`, `simulate` and `convert` samples of jets, `release` the lessons."""
+"""The `jetlab` command: `doctor`, `simulate` and `convert` samples of jets, `scan` networks, `release` the lessons."""
 
 import argparse
 import errno
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import jetlab
 from jetlab import shipped
@@ -116,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         "--radius", type=float, metavar="R", help="of the jets, if IN has several kinds (NanoAOD: 0.8)"
     )
     convert.set_defaults(run=_convert)
+    _add_scan(commands)
     release = commands.add_parser(
         "release",
         help="copy the lessons, with or without their solutions",
@@ -127,6 +129,25 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("folder", type=Path, metavar="DIR", help="folder to write to, new or empty")
     release.set_defaults(run=_release)
     return parser
+
+
+def _add_scan(commands: Any) -> None:
+    scan = commands.add_parser(
+        "scan",
+        help="train many networks that differ in a few fields, here or on a farm",
+        description="Train taggers that differ in the fields of SPACE.json that have a list or a range. An interrupted "
+        "scan goes on when the same command is given again; several may be at work on one storage.",
+    )
+    scan.add_argument("space", type=Path, metavar="SPACE.json", help="run configuration with lists or ranges")
+    scan.add_argument("--data", default="jets", metavar="NAME", help="data set of the catalog (jets)")
+    scan.add_argument("--storage", metavar="FILE", help="file or database URL that keeps the scan; without: nothing")
+    scan.add_argument("--workers", type=_positive, metavar="N", help="processes on this machine (one for each core)")
+    scan.add_argument("--dask", metavar="ADDRESS", help="let the workers of this Dask scheduler do it")
+    scan.add_argument("--trials", type=_positive, metavar="N", help="points in all (the whole grid; with ranges 50)")
+    scan.add_argument("--prune", action="store_true", help="end early what is worse than the median of the others")
+    scan.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each run to this file")
+    scan.add_argument("--test", action="store_true", help="in the end, look at the test jets with the best point")
+    scan.set_defaults(run=_scan)
 
 
 def _positive(text: str) -> int:
@@ -178,6 +199,26 @@ def _convert(options: argparse.Namespace) -> int:
     from jetlab.io import convert
 
     convert(options.source, options.target, options.radius)
+    return 0
+
+
+def _scan(options: argparse.Namespace) -> int:
+    from jetlab import catalog, inputs, jets, scan
+
+    space = scan.Space.from_json(options.space.read_text(encoding="utf-8"))
+    sample = catalog.load(options.data)
+    parts = jets.split(sample.event_index)
+    is_w = sample["jet_isW_ak7"] == 1
+    columns = sample["jet_pt_ak7"], sample["jet_eta_ak7"], is_w, sample["mcweight"]
+    prepare = inputs.remembering(sample, parts, jets.reweight(*columns, train=parts[0]))
+    given = {name: getattr(options, name) for name in ("storage", "workers", "dask", "trials", "prune")}
+    table = scan.run(space, prepare, **given)
+    print(table)
+    if options.csv:
+        options.csv.write_text(table.to_csv(), encoding="utf-8")
+    if options.test:
+        for name, value in scan.look(table, prepare).items():
+            print(f"test {name}: {value}")
     return 0
 
 

@@ -89,6 +89,12 @@ def row(config: RunConfig) -> Shape:
     return ((config.length, max(numbers, 1)), (config.length,))
 
 
+def kind(config: RunConfig) -> tuple[Any, ...]:
+    """What `prepare` looks at: configurations that have it in common have the same inputs."""
+    key = tuple(getattr(config, name) for name in ("model", "inputs", "length", "order_by", "pf_id", "image_size"))
+    return (*key, config.seed) if config.order_by == "random" else key
+
+
 def remembering(
     sample: JetSample, parts: Sequence[NDArray[np.int64]], weight: NDArray[np.float64], label: str = "jet_isW_ak7"
 ) -> Callable[[RunConfig], Prepared]:
@@ -96,8 +102,7 @@ def remembering(
     last: dict[tuple[Any, ...], Prepared] = {}
 
     def made(config: RunConfig) -> Prepared:
-        key = tuple(getattr(config, name) for name in ("model", "inputs", "length", "order_by", "pf_id", "image_size"))
-        key += (config.seed,) if config.order_by == "random" else ()
+        key = kind(config)
         found = last.get(key)
         if found is None:
             last.clear()

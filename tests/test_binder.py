@@ -66,6 +66,6 @@ def test_post_build_gives_jupyterlab_our_defaults(repository: Path, tmp_path: Pa
 def test_binder_takes_the_pins_and_the_cpu_build(repository: Path) -> None:
     lines = (repository / "binder" / "requirements.txt").read_text().splitlines()
     assert "-c ../constraints.txt" in lines
-    assert "-e .[cpu]" in lines
+    assert "-e .[cpu,scan]" in lines
     extras = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert any(requirement.startswith("tensorflow-cpu") for requirement in extras["cpu"])

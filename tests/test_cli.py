@@ -158,3 +158,24 @@ def test_installed_command_answers(command: list[str]) -> None:
     program = [str(Path(sys.executable).with_name("jetlab"))] if command == ["jetlab"] else [sys.executable, *command]
     done = subprocess.run([*program, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"jetlab {jetlab.__version__}\n"
+
+
+def test_scan_trains_a_grid_of_the_catalog_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("optuna", reason="the scan extra is not installed")
+    space, csv = tmp_path / "space.json", tmp_path / "runs.csv"
+    space.write_text('{"nodes": [2, 4], "layers": 1, "epochs": 1, "train_size": 2000}')
+    command = ["scan", str(space), "--storage", str(tmp_path / "study"), "--workers", "1", "--csv", str(csv)]
+    assert cli.main([*command, "--trials", "1"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert cli.main([*command, "--test"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len([line for line in lines if line.rstrip().endswith("done")]) == 2
+    assert any(line.startswith("test auc: ") for line in lines)
+    assert len(csv.read_text().splitlines()) == 3
+
+
+def test_scan_refuses_a_bad_space_by_the_name_of_the_field(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    space = tmp_path / "space.json"
+    space.write_text('{"nodes": [16, 0]}')
+    assert cli.main(["scan", str(space)]) == 1
+    assert capsys.readouterr().err.startswith("jetlab: nodes is 0; allowed")

@@ -2,8 +2,9 @@
 
 from jetlab.panel.jes import JesPanel
 from jetlab.panel.runs import Goal
+from jetlab.panel.scan import ScanPanel
 from jetlab.panel.sliders import Sliders
 from jetlab.panel.tracking import TrackingPanel
 from jetlab.panel.training import TrainingPanel
 
-__all__ = ["Goal", "JesPanel", "Sliders", "TrackingPanel", "TrainingPanel"]
+__all__ = ["Goal", "JesPanel", "ScanPanel", "Sliders", "TrackingPanel", "TrainingPanel"]

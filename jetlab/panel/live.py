@@ -106,6 +106,11 @@ class LivePanel(ABC):
         """The configuration that the controls show. Raises ConfigError."""
         return self._controls.config()
 
+    def use(self, config: Config) -> list[str]:
+        """Move the controls to a configuration; returns what has moved. Raises ConfigError where they cannot."""
+        moved: list[str] = self._controls.set(config)
+        return moved
+
     def train(self, blocking: bool = False) -> None:
         """Train as the Train button does, or go on after a pause.
 

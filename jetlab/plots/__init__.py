@@ -1,6 +1,6 @@
 """Plots on matplotlib figures of their own, without pyplot: taggers here, other subjects in the modules."""
 
-from jetlab.plots import comparison, images, jes, network, tracking
+from jetlab.plots import comparison, images, jes, network, scan, tracking
 from jetlab.plots.base import (
     CLASSES,
     COLOURS,
@@ -46,6 +46,7 @@ __all__ = [
     "points",
     "rejection_axes",
     "roc",
+    "scan",
     "score_distributions",
     "seed_band",
     "tracking",

@@ -1,10 +1,15 @@
 """A training is decided by its own seed, and leaves the random numbers of the user's next cell as they would be."""
 
 import os
+import random
 import subprocess
 import sys
+import threading
 
 import pytest
+
+from jetlab import backend, models
+from jetlab.config import RunConfig
 
 # A process of its own: it draws from the generators that all of it shares.
 DRAW = """
@@ -94,3 +99,26 @@ def test_training_leaves_the_random_numbers_of_the_next_cell_as_they_would_be(en
         env=os.environ | {"KERAS_BACKEND": engine},
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_other_threads_that_draw_change_no_first_weights():
+    config = RunConfig(inputs=("a", "b"), layers=6, nodes=2, seed=5)
+
+    def built():
+        with backend.seeded(config.seed):
+            return [weights.tolist() for weights in models.build(config, (2,)).get_weights()]
+
+    quiet, over = built(), threading.Event()
+
+    def draw():
+        while not over.wait(1e-5):
+            random.random()
+            random.randint(1, 6)
+
+    drawing = threading.Thread(target=draw, daemon=True)
+    drawing.start()
+    try:
+        assert [built() for _ in range(5)] == [quiet] * 5
+    finally:
+        over.set()
+        drawing.join()

@@ -1,0 +1,99 @@
+"""Scans on a Dask cluster of processes: the same numbers, also where workers are killed."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from jetlab import scan
+from jetlab.scan import ScanError, Space, crew
+from tests.scan.scans import CONFIG, GRID, curves, data, whole
+
+pytest.importorskip("optuna", reason="the scan extra is not installed")
+distributed = pytest.importorskip("distributed", reason="the scan extra is not installed")
+
+MOST = 120  # seconds to wait, on a machine that does other things meanwhile
+#: Points that a worker is at for a while.
+LONG = Space.of(CONFIG, nodes=[2, 4], learning_rate=[1e-3, 1e-2, 1e-1], epochs=[100], seed=[1, 2])
+
+
+@pytest.fixture
+def cluster(request):
+    with distributed.LocalCluster(
+        n_workers=getattr(request, "param", 2), threads_per_worker=1, dashboard_address=":0", memory_limit=0
+    ) as cluster:
+        yield cluster
+
+
+def quiet(study):
+    """No progress bar."""
+
+
+def kill_one_at_work(cluster, killed):
+    """Kill the first worker that trains, by force."""
+    end = time.monotonic() + MOST
+    with distributed.Client(cluster.scheduler_address) as client:
+        while time.monotonic() < end and not killed:
+            # A point at work longer than a look: the worker is in the middle of it.
+            working = [address for address, tasks in client.processing().items() if tasks]
+            time.sleep(0.2)
+            if working and (tasks := client.processing().get(working[0])):
+                pid = client.run(os.getpid, workers=working[:1])[working[0]]
+                os.kill(pid, signal.SIGKILL)
+                killed.append((pid, tasks))
+
+
+@pytest.mark.parametrize("cluster", [2, 1], indirect=True)
+def test_a_worker_that_is_killed_loses_nothing(cluster, tmp_path):
+    """With one worker the data die with it, and have to be shared again."""
+    killed = []
+    thread = threading.Thread(target=kill_one_at_work, args=(cluster, killed), daemon=True)
+    thread.start()
+    file, address = tmp_path / "study", cluster.scheduler_address
+    table = scan.run(LONG, data(), file, dask=address, on_change=quiet)
+    thread.join()
+    assert killed
+    assert whole(table)
+    assert {point.number for point in table.points} == set(range(6))
+    alone = scan.run(LONG, data(), workers=1, on_change=quiet)
+    assert curves(table).keys() == curves(alone).keys()
+    for point, losses in curves(alone).items():
+        for many, one in zip(curves(table)[point], losses, strict=True):
+            assert many == pytest.approx(one, rel=1e-4)
+
+
+def test_processes_of_this_machine_share_the_work(tmp_path):
+    assert whole(scan.run(GRID, data(), tmp_path / "study", workers=2, on_change=quiet))
+
+
+def test_points_are_pruned_and_scans_stopped_on_workers(cluster):
+    control, address = scan.Control(), cluster.scheduler_address
+    rates = [1e-2 * (1 + i / 10) for i in range(8)]
+    space = Space.of(CONFIG, learning_rate=[*rates, 1e-7, 1e-8, 1e-9], epochs=[20])
+    table = scan.run(space, data(), dask=address, prune=True, on_change=quiet)
+    assert len(table.points) == 11
+    assert "pruned" in {point.state for point in table.points}
+    endless = Space.of(CONFIG, nodes=[2, 4, 6, 8], epochs=[1000])
+    stop = {"on_change": lambda study: control.stop() if study.points() else None}
+    assert scan.run(endless, data(60_000), dask=address, control=control, **stop).points == []
+    # Nobody trains any more.
+    end = time.monotonic() + MOST
+    with distributed.Client(address) as client:
+        while any(client.processing().values()):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+
+
+def test_data_go_to_the_workers_once(cluster, monkeypatch):
+    shared, share = [], crew.Farm.share
+    monkeypatch.setattr(crew.Farm, "share", lambda self, data: shared.append(data) or share(self, data))
+    assert whole(scan.run(GRID, data(), dask=cluster.scheduler_address, on_change=quiet))
+    assert len(shared) == 1
+
+
+def test_no_scheduler_is_told_in_one_sentence(monkeypatch):
+    monkeypatch.setattr(crew, "TIMEOUT", 0.5)
+    with pytest.raises(ScanError, match="no scheduler answers there"):
+        scan.run(GRID, data(), dask="tcp://127.0.0.1:9", on_change=quiet)
