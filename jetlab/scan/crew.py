@@ -184,7 +184,7 @@ def _work(number: int, configs: Sequence[RunConfig], data: Data, topic: str, rep
     return _ended(number, lambda: trial.train(configs, data, look))
 
 
-def _halt(topic: str, number: int) -> None:
+async def _halt(topic: str, number: int) -> None:  # a coroutine: distributed does not wait for those
     _halted.add((topic, number))
 
 
