@@ -196,7 +196,7 @@ class ScanPanel:
         self._progress.value = over
         mine = sum(point.runner == getattr(self._study, "runner", "") for point in table.running)
         others = f", {len(table.running) - mine} by others" if len(table.running) > mine else ""
-        best = f" Best: {table.name(table.best)}, loss {table.judged(table.best)}." if table.best else ""
+        best = f" Best: {table.name(table.best)}, loss {scan.in_words(table.judged(table.best))}." if table.best else ""
         count = f"{over} of {self._progress.max} points are over, {len(table.running)} at work{others}."
         self._say(count + best)
         self._list(table)
@@ -219,7 +219,9 @@ class ScanPanel:
         ]
         for point in points:
             reached = pictures.auc(point)
-            options.append((f"{table.name(point)}{'' if reached is None else f' · AUC {reached}'}", point.number))
+            options.append(
+                (f"{table.name(point)}{'' if reached is None else f' · AUC {scan.in_words(reached)}'}", point.number)
+            )
         chosen = self._points.value
         with self._points.hold_trait_notifications():
             self._points.options = options

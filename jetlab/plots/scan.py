@@ -188,6 +188,9 @@ def _height(values: Sequence[Any], value: Any) -> float:
 
 
 def _axis(ax: Axes, values: Sequence[Any]) -> None:
+    if len(values) > 1 and _wide(values):
+        room = (values[-1] / values[0]) ** 0.05
+        ax.set_xlim(values[0] / room, values[-1] * room)
     if not _numeric(values):
         ax.set_xticks(range(len(values)), [_text(value) for value in values])
     elif _wide(values):

@@ -125,9 +125,9 @@ class Farm:
 
     def close(self) -> None:
         """Take back what no worker has begun, and leave the cluster alone."""
-        for number in list(self._futures):
-            self.halt(number)
         self._client.cancel(list(self._futures.values()))
+        # What is at work goes on in its thread until it is told, and the connection ends here: so wait for that.
+        self._client.run(_halt, self._topic, *self._futures, on_error="ignore")
         self._client.unsubscribe_topic(self._topic)
 
 
@@ -184,8 +184,8 @@ def _work(number: int, configs: Sequence[RunConfig], data: Data, topic: str, rep
     return _ended(number, lambda: trial.train(configs, data, look))
 
 
-async def _halt(topic: str, number: int) -> None:  # a coroutine: distributed does not wait for those
-    _halted.add((topic, number))
+def _halt(topic: str, *numbers: int) -> None:
+    _halted.update((topic, number) for number in numbers)
 
 
 def _ended(number: int, train: Callable[[], Sequence[trial.Outcome]]) -> End:

@@ -15,7 +15,7 @@ from jetlab.config import RunConfig
 from jetlab.scan.crew import End, Farm, Here, Report, farm
 from jetlab.scan.space import ScanError, Space
 from jetlab.scan.study import Study
-from jetlab.scan.table import Table
+from jetlab.scan.table import Table, in_words
 from jetlab.training import checkpoint
 
 #: Seconds between two looks at what others do, and at the control.
@@ -197,7 +197,7 @@ class _Bar:
         self._shown.n = len(table.points) - len(table.running)
         best = table.best
         if best is not None:
-            self._shown.set_postfix_str(f"best {table.name(best)}: {table.judged(best)}", refresh=False)
+            self._shown.set_postfix_str(f"best {table.name(best)}: {in_words(table.judged(best))}", refresh=False)
         self._shown.refresh()
 
     def close(self) -> None:

@@ -97,11 +97,13 @@ def spread(values: Sequence[float]) -> Estimate:
     return Estimate(float(np.mean(values)), float(np.std(values, ddof=1)) if finite else math.nan)
 
 
-def _figure(values: Sequence[float]) -> str:
-    found = spread(values)
-    if not values:
-        return ""
+def in_words(found: Estimate) -> str:
+    """A mean with its spread, where there is one."""
     return str(found) if found.error > 0 else f"{found.value:.4g}"
+
+
+def _figure(values: Sequence[float]) -> str:
+    return in_words(spread(values)) if values else ""
 
 
 def _head(name: str) -> str:

@@ -62,9 +62,10 @@ def test_a_scan_grows_beside_cells_and_a_point_goes_to_the_training_panel(
     # To point at a run says its whole configuration.
     expect(runs(shown).first).to_have_attribute("title", re.compile('"batch_size": '))
 
-    said = shown.locator("select[multiple] option, .widget-select select option").nth(1).inner_text()
+    points = shown.get_by_label("points", exact=True)
+    said = points.locator("option").nth(1).inner_text()
     batch, nodes = (re.search(rf"{name} (\d+)", said)[1] for name in ("batch size", "nodes"))
-    shown.locator(".widget-select select").last.select_option(index=1)
+    points.select_option(index=1)
     shown.get_by_text("is in the training panel").wait_for()
     expect(readout(lab.cell(1), "nodes per layer")).to_have_text(nodes)
     expect(readout(lab.cell(1), "batch size")).to_have_text(batch)
