@@ -184,7 +184,7 @@ def _work(number: int, configs: Sequence[RunConfig], data: Data, topic: str, rep
     return _ended(number, lambda: trial.train(configs, data, look))
 
 
-def _halt(topic: str, *numbers: int) -> None:
+async def _halt(topic: str, *numbers: int) -> None:  # distributed waits for all but coroutines
     _halted.update((topic, number) for number in numbers)
 
 
