@@ -16,6 +16,7 @@ from jetlab.metrics import Estimate
 from jetlab.panel import views
 from jetlab.panel.controls import FIELDS, RATE, WRAP, slider
 from jetlab.panel.live import LivePanel
+from jetlab.panel.runs import Goal
 from jetlab.tracking import lstm2017
 from jetlab.tracking.hits import Hits
 from jetlab.tracking.lstm2017 import Network, Settings
@@ -36,6 +37,7 @@ class TrackingPanel(LivePanel):
         hits: events to learn from; the slider takes the first so many.
         validation: other events, scored after each epoch; the first is drawn.
         test: again others, for `look`.
+        goal: what to reach, a validation score, which the panel shows and says when it is.
 
     The last expression of a cell shows it; what it can do is in `live.LivePanel`. `runs` holds every finished training.
     """
@@ -46,11 +48,11 @@ class TrackingPanel(LivePanel):
     THINGS = "events"
     LABEL = "network"
 
-    def __init__(self, hits: Hits, validation: Hits, test: Hits) -> None:
+    def __init__(self, hits: Hits, validation: Hits, test: Hits, goal: Goal | None = None) -> None:
         self._hits, self._parts, self._event = hits, {"validation": validation, "test": test}, validation.first(1)
         controls = SettingsControls(hits.events)
         pictures = {"event": self._draw_event, "score": self._draw_scores, **views.LOSS}
-        super().__init__(controls, self._fit, views.Known(controls.start), pictures)
+        super().__init__(controls, self._fit, views.Known(controls.start), pictures, goal=goal)
 
     def _fit(
         self, settings: Any, on_event: OnEvent, stop: threading.Event, knobs: training.Knobs, kept: Checkpoint | None
