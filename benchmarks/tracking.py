@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from jetlab.backend import device
-from jetlab.tracking import Hits, dbscan, evaluate, hough, nearest_hit, per_track, read_csv, simulate
+from jetlab.tracking import Hits, dbscan, evaluate, hough, load, nearest_hit, per_track, read_csv, simulate
 from jetlab.tracking.kalman import Kalman
 from jetlab.tracking.lstm2017 import Network, Settings, phi_bin, train
 from jetlab.tracking.residual import ResidualNetwork, ResidualSettings, train_residual
@@ -31,6 +31,8 @@ SIZES = (10, 50, 100, 250, 500, 1000, 2000, 3000, 4000, 5000)
 #: Fresh events per mean multiplicity, of other seeds than the 5,000 for training.
 TESTS = {5: 1000, 10: 1000, 20: 500, 30: 500, 50: 200, 100: 100}
 SEEDS = (1, 2, 3)
+#: Of this training an event is kept as the network sorts it.
+SHOWN = 3
 #: A network that saw few events is trained for at least so many gradient steps (the one of 2017: as it was).
 STEPS, MOST_EPOCHS = 1500, 300
 Method = Callable[[Hits], np.ndarray]
@@ -154,7 +156,11 @@ def network_2017(name: str, settings: Settings, size: int, seed: int, every: lis
     network = train(training_events().first(size), replace(settings, seed=seed))
     methods = {name + ending: method for ending, method in of_2017(network).items()}
     runs = measure(methods, every, size, seed, time.perf_counter() - start)
-    return [{**run, "training_accuracy": network.history["accuracy"][-1]} for run in runs]
+    runs = [{**run, "training_accuracy": network.history["accuracy"][-1]} for run in runs]
+    if seed == SHOWN:
+        # How the network sorts the kit's first event: M7 shows it while the training sample grows.
+        runs[0]["first_event"] = network.assign(load().first(1)).tolist()
+    return runs
 
 
 def residual(

@@ -16,6 +16,7 @@ from jetlab.metrics import Estimate
 from jetlab.panel import views
 from jetlab.panel.controls import FIELDS, RATE, WRAP, slider
 from jetlab.panel.live import LivePanel
+from jetlab.panel.runs import Goal
 from jetlab.tracking import lstm2017
 from jetlab.tracking.hits import Hits
 from jetlab.tracking.lstm2017 import Network, Settings
@@ -36,6 +37,8 @@ class TrackingPanel(LivePanel):
         hits: events to learn from; the slider takes the first so many.
         validation: other events, scored after each epoch; the first is drawn.
         test: again others, for `look`.
+        goal: what to reach, a validation score, which the panel shows and says when it is.
+        config: where the controls begin, with values that they have; None: the network of 2017, and half of the sizes.
 
     The last expression of a cell shows it; what it can do is in `live.LivePanel`. `runs` holds every finished training.
     """
@@ -46,11 +49,13 @@ class TrackingPanel(LivePanel):
     THINGS = "events"
     LABEL = "network"
 
-    def __init__(self, hits: Hits, validation: Hits, test: Hits) -> None:
+    def __init__(
+        self, hits: Hits, validation: Hits, test: Hits, goal: Goal | None = None, config: Settings | None = None
+    ) -> None:
         self._hits, self._parts, self._event = hits, {"validation": validation, "test": test}, validation.first(1)
-        controls = SettingsControls(hits.events)
+        controls = SettingsControls(hits.events, config)
         pictures = {"event": self._draw_event, "score": self._draw_scores, **views.LOSS}
-        super().__init__(controls, self._fit, views.Known(controls.start), pictures)
+        super().__init__(controls, self._fit, views.Known(controls.start), pictures, goal=goal)
 
     def _fit(
         self, settings: Any, on_event: OnEvent, stop: threading.Event, knobs: training.Knobs, kept: Checkpoint | None
@@ -109,7 +114,7 @@ STEPS = {
 class SettingsControls:
     """Sliders for the network of 2017 with the methods of `controls.Controls`; `events` are there to learn from."""
 
-    def __init__(self, events: int) -> None:
+    def __init__(self, events: int, config: Settings | None = None) -> None:
         sizes = sorted({size for size in EVENTS if size < events} | {events})
         steps = {"events": ("training events", "Events to learn from", sizes, sizes[len(sizes) // 2]), **STEPS}
         self._fields = {
@@ -119,6 +124,8 @@ class SettingsControls:
         rate, turn = ("learning rate", FIELDS["learning_rate"].sentence), "turn each picture to its seed"
         self._fields["learning_rate"] = slider(RATE, *rate, value=1e-3, min=-5, max=0)
         self._fields["rotated"] = slider(widgets.Checkbox, turn, "Let the seed lie in the middle of its picture")
+        if config:
+            self.set(config)
         self.start = self.config()
         fields = list(self._fields.values())
         self.widget = widgets.HBox([widgets.VBox(fields[:3]), widgets.VBox(fields[3:])], layout=WRAP)

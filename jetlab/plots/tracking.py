@@ -1,5 +1,6 @@
 """Pictures of hits and tracks, each drawn on the Axes it is given, as in `jetlab.plots`."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from matplotlib.patches import Circle
 from numpy.typing import ArrayLike, NDArray
 
 from jetlab.angles import wrap
-from jetlab.plots.base import COLOURS, FONT, GREY, MARKERS, QCD
+from jetlab.plots.base import COLOURS, FONT, GREY, MARKERS, QCD, points
 from jetlab.tracking.detector import LAYERS, RADII
 from jetlab.tracking.hits import Hits
 
@@ -49,6 +50,33 @@ def picture(ax: Axes, image: ArrayLike, probability: ArrayLike | None = None, ti
     ax.set(xlabel="φ bin", ylabel="layer", xlim=(-0.5, image.shape[1] - 0.5), ylim=(-0.5, LAYERS - 0.5))
     ax.set_yticks(range(LAYERS))
     ax.set_title(title, fontsize=FONT - 1)
+
+
+def by_group(
+    ax: Axes, groups: ArrayLike, names: Sequence[str], fractions: Mapping[str, ArrayLike], xlabel: str = ""
+) -> None:
+    """Draw each method's mean fraction (n,), between 0 and 1, in groups of tracks, with its standard error.
+
+    `groups` (n,) are the positions of `names`; a group without tracks stays empty.
+    """
+    groups = np.asarray(groups)
+    for number, (method, fraction) in enumerate(fractions.items()):
+        fraction = np.asarray(fraction)
+        parts = {group: fraction[groups == group] for group in range(len(names)) if np.any(groups == group)}
+        errors = [part.std() / np.sqrt(len(part)) for part in parts.values()]
+        points(ax, list(parts), [part.mean() for part in parts.values()], errors, method, number)
+    ax.set(xlabel=xlabel, ylim=(0, 1.03), xticks=range(len(names)), xticklabels=names)
+    ax.grid(alpha=0.3)
+
+
+def scores(ax: Axes, found: Mapping[str, tuple[float, float]], xlabel: str = "score") -> None:
+    """Draw methods below each other, each with its score and its error."""
+    for row, (name, (value, error)) in enumerate(found.items()):
+        points(ax, [value], [row], None, name, row)
+        ax.errorbar(value, row, xerr=error, color="black", capsize=3)
+    ax.set(yticks=range(len(found)), yticklabels=list(found), xlabel=xlabel, xlim=(None, 1.005))
+    ax.grid(alpha=0.3)
+    ax.invert_yaxis()
 
 
 def _tracks(

@@ -4,6 +4,7 @@ A prediction is one integer per hit, the number of its track within the event; n
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -104,6 +105,37 @@ def evaluate(hits: Hits, predicted: ArrayLike) -> Score:
         fake_rate=_fraction(int(fake.sum()), int(long.sum())),
         duplicate_rate=_fraction(len(event) - distinct, int(long.sum())),
     )
+
+
+def over_seeds(hits: Hits, predictions: Sequence[ArrayLike]) -> Estimate:
+    """Mean efficiency of several trainings' predictions (n,) for the same hits.
+
+    Its error has that of the events and that of the trainings, in quadrature. Raises ArgumentError for none.
+    """
+    mean, spread = _trainings(hits, predictions)
+    events = _mean(mean)
+    return Estimate(events.value, float(np.hypot(events.error, spread)))
+
+
+def difference(hits: Hits, first: Sequence[ArrayLike], second: Sequence[ArrayLike]) -> Estimate:
+    """How much more efficient `first` is than `second`, each a list of one prediction (n,) per training.
+
+    The events are the same, so what is hard in them drops out: the error is that of the differences event by event, and
+    the trainings' of both. Raises ArgumentError for none.
+    """
+    (one, one_spread), (other, other_spread) = (_trainings(hits, each) for each in (first, second))
+    events = _mean(one - other)
+    return Estimate(events.value, float(np.sqrt(events.error**2 + one_spread**2 + other_spread**2)))
+
+
+def _trainings(hits: Hits, predictions: Sequence[ArrayLike]) -> tuple[NDArray[np.float64], float]:
+    """Mean efficiency of each event, and the standard error of the mean over trainings; 0 for a single one."""
+    if not len(predictions):
+        raise ArgumentError("There is no prediction to score; give a list with one for each training.")
+    scores = np.stack([efficiencies(hits, each) for each in predictions])
+    each = np.nanmean(scores, axis=1)
+    spread = float(each.std(ddof=1) / np.sqrt(len(each))) if len(each) > 1 else 0.0
+    return scores.mean(axis=0), spread
 
 
 def _checked(hits: Hits, predicted: ArrayLike) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ proposes hits, keeps the likeliest combinations and makes sure that no hit is us
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,6 +112,27 @@ def layerwise(hits: Hits, predictor: Predictor, starts: tuple[int, ...] = tuple(
             candidates = grown.take(_share_out(grown, layer))
         _accept(candidates, labels, start)
     return labels
+
+
+class Steps(NamedTuple):
+    """What a predictor makes of tracks: its state after each of the 9 hits; phi and sigma of layers 1 to 8, (n, 8)."""
+
+    states: list[State]
+    phi: Floats
+    sigma: Floats
+
+
+def follow(predictor: Predictor, phi: Floats) -> Steps:
+    """Lead a predictor along true tracks that have a hit in every layer, phi (n, 9) in radians: nothing is searched."""
+    state = predictor.start(0, phi[:, 0])
+    states, expected, widths = [state], [], []
+    for layer in range(1, LAYERS):
+        mean, sigma, carried = predictor.predict(state, layer)
+        state = predictor.update(carried, layer, phi[:, layer])
+        states.append(state)
+        expected.append(mean)
+        widths.append(sigma)
+    return Steps(states, np.column_stack(expected), np.column_stack(widths))
 
 
 def _begin(hits: Hits, seeds: Integers, predictor: Predictor, layer: int) -> Candidates:

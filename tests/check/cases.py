@@ -33,6 +33,14 @@ PANEL_RUNS = [
     )
     for number, (parameters, auc) in enumerate([(385, 0.967), (7, 0.95), (13, 0.963), (25, 0.965)], start=1)
 ]
+TRACK_RUNS = [
+    SimpleNamespace(
+        number=number,
+        metrics={"score": Estimate(score, 0.01)},
+        result=SimpleNamespace(model=SimpleNamespace(count_params=lambda parameters=parameters: parameters)),
+    )
+    for number, (parameters, score) in enumerate([(60400, 0.91), (2000, 0.6), (12000, 0.86), (18000, 0.88)], start=1)
+]
 CURVES = {"val_loss": [0.6, 0.4, 0.5, 0.7, 0.8], "loss": [0.6, 0.4, 0.3, 0.2, 0.1]}
 
 CASES = {
@@ -239,13 +247,23 @@ CASES = {
     "M6.06": ({}, "c", {"a": "sum to one", "b": "hardest pixel", "d": "by itself", "x": "one letter"}),
     "M6.07": ({}, "b", {"a": "pile-up", "c": "spectrum", "d": "error bars", "x": "one letter"}),
     "M7.01": ({"radius": 2500.0}, 750.0, {2500 / 0.3: "other way round", 0.75: "GeV", 1.0: "0.3 times"}),
-    "M7.02": ({}, 6 / 9, {1.0: "one track only", 3 / 9: "more", 0.5: "hits that are counted", 0.1: "which of"}),
+    "M7.02": ({}, 6 / 9, {1.0: "only one track", 3 / 9: "more", 0.5: "counts hits", 0.1: "which of"}),
     "M7.03": (EVENT, 0.6, {0.4: "what is lost", 0.97: "nearly", 0.2: "hits *in* layer 0", 0.9: "np.isin"}),
     "M7.04": (
-        {"bins": 100, "tracks": 10},
-        1 - 0.99**9,
-        {0.99**9: "to be alone", 0.01: "one other", 0.5: "to the power"},
+        {"bins": 200, "tracks": 10},
+        1 - 0.995**9,
+        {0.995**9: "being alone", 0.005: "one other", 0.5: "to the power"},
     ),
-    "M7.05": ({}, "b", {"a": "parameters", "c": "place in phi", "x": "one letter"}),
-    "M7.06": ({}, "c", {"a": "Kalman", "b": "how many", 7: "one letter"}),
+    "M7.05": (
+        {"runs": TRACK_RUNS, "goal": Goal(0.85, 20_000, "score")},
+        3,
+        {1: "60,400 parameters", 2: "0.600", 4: "run 3 does so", 5: "first column", 0.86: "first column"},
+    ),
+    "M7.06": (
+        {},
+        1.5 - np.log(2),
+        {2.0: "with σ = 1 itself", 0.5 + np.log(2): "with the best σ", 1.5: "grows with σ", 7: "is 4"},
+    ),
+    "M7.07": ({}, "b", {"a": "parameters", "c": "place in φ", "x": "one letter"}),
+    "M7.08": ({}, "c", {"a": "Kalman", "b": "how many", 7: "one letter"}),
 }

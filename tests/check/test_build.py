@@ -8,11 +8,14 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from jetlab import catalog, check, jets, metrics, training
+from jetlab.angles import wrap
 from jetlab.check import held_back, m2, p2, solved, tasks
 from jetlab.check.held_back import Part, Parts
 from jetlab.check.networks import Network
 from jetlab.config import RunConfig
 from jetlab.errors import ArgumentError
+from jetlab.tracking.detector import RADII
+from jetlab.tracking.kalman import Kalman
 from tests.check.test_engine import ODD
 
 Polynomial = np.polynomial.Polynomial
@@ -279,3 +282,100 @@ def test_functions_that_do_not_learn(way, hint):
     said = tasks.judge("P1.B1", way).said
     assert said.startswith("hint: ")
     assert hint in said
+
+
+# M7.B1: a predictor for the track search.
+
+
+class Line:
+    """The lesson's solution: a straight line, give or take so many radians."""
+
+    def __init__(self, sigma=0.01):
+        self.sigma = sigma
+
+    def start(self, layer, phi):
+        return phi, np.full(len(phi), layer), np.zeros(len(phi))
+
+    def predict(self, state, layer):
+        phi, last, slope = state
+        return phi + slope * (RADII[layer] - RADII[last]), np.full(len(phi), self.sigma), state
+
+    def update(self, state, layer, phi):
+        before, last, _ = state
+        return phi, np.full(len(phi), layer), wrap(phi - before) / (RADII[layer] - RADII[last])
+
+
+class Stays(Line):
+    """Where it was last."""
+
+    def predict(self, state, layer):
+        return state[0], np.full(len(state[0]), self.sigma), state
+
+
+class Curve(Line):
+    """Another way: through the last three hits a parabola in the radius, and a width that grows with the step."""
+
+    def start(self, layer, phi):
+        empty = np.zeros((len(phi), 2))
+        return np.column_stack([phi, phi, phi]), np.column_stack([np.full(len(phi), layer), empty]), np.ones(len(phi))
+
+    def predict(self, state, layer):
+        phi, last, hits = state
+        r = RADII[last.astype(int)]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            one = wrap(phi[:, 0] - phi[:, 1]) / (r[:, 0] - r[:, 1])
+            two = wrap(phi[:, 1] - phi[:, 2]) / (r[:, 1] - r[:, 2])
+            bend = np.where(hits > 2, (one - two) / (r[:, 0] - r[:, 2]), 0)
+        to = RADII[layer] - r[:, 0]
+        ahead = np.where(hits > 1, one * to, 0) + np.where(hits > 2, bend * to * (RADII[layer] - r[:, 1]), 0)
+        return np.mod(phi[:, 0] + ahead, 2 * np.pi), np.where(hits > 1, 0.01, 0.02), state
+
+    def update(self, state, layer, phi):
+        before, last, hits = state
+        here = np.full(len(phi), layer)
+        return np.column_stack([phi, before[:, :2]]), np.column_stack([here, last[:, :2]]), hits + 1
+
+
+def test_a_predictor_that_points_reaches_the_target(subtests):
+    for number, built in enumerate((Line(), Curve())):
+        with subtests.test(number=number):
+            report = tasks.judge("M7.B1", built)
+            assert report.said == tasks.REACHED
+            assert report.figures["score on held-back events"].endswith("(target: 0.992 or more)")
+
+
+class OwnFilter(Kalman):
+    """The kit's filter under another name."""
+
+
+def changed(**methods):
+    return type("Changed", (Line,), methods)()
+
+
+@pytest.mark.parametrize(
+    ("built", "hint"),
+    [
+        (Stays(0.05), "so are hits of other tracks"),
+        (Line(0.2), "then claim a smaller σ"),
+        (Line(0.001), "lie outside your road, most of them in layer 2"),
+        (Kalman(), "Kalman is the kit's own"),
+        (OwnFilter(), "write a class of your own"),
+        (Line, "with brackets"),
+        (object(), "yours lacks start and predict and update"),
+        (changed(update=None), "yours lacks update"),
+        (changed(start=lambda self, layer, phi: phi), "start returns has to be a tuple of arrays"),
+        (changed(start=lambda self, layer, phi: (1, 2)), "start returns has to be a tuple of arrays"),
+        (changed(update=lambda self, state, layer, phi: None), "update returns has to be a tuple of arrays"),
+        (changed(predict=lambda self, state, layer: state[0]), "three things"),
+        (changed(predict=lambda self, state, layer: (state[0], 0.01, state)), "an σ of shape ()"),
+        (changed(predict=lambda self, state, layer: (state[0], 0 * state[0], state)), "above zero"),
+        (changed(predict=lambda self, state, layer: (state[0], state[0] * np.nan, state)), "an σ that is not finite"),
+        (changed(predict=lambda self, state, layer: 1 / 0), "predict(state, 1) raised ZeroDivisionError"),
+        (changed(update=lambda self, state, layer: state), "update(state, 1, phi) raised TypeError"),
+    ],
+)
+def test_predictors_that_fall_short_or_are_none(built, hint, folder):
+    said = tasks.judge("M7.B1", built).said
+    assert said.startswith("hint: ")
+    assert hint in said
+    assert list(folder.iterdir()) == []

@@ -29,6 +29,25 @@ CASES = {
     "M2.P3": ({"raw": [0.5, 0.5], "scaled": [0.965, 0.966]}, "c", {"a": "never gets that far", "b": "dead nodes"}),
     "M2.P4": ({"val_loss": [0.5, 0.3, 0.25, *[0.3] * 30]}, 3, {30: "begins early", 1: "Even 300"}),
     "M2.P5": ({"difference": Estimate(0.0007, 0.0006)}, "b", {"a": "little to add", "c": "whatever steps"}),
+    "M7.P1": ({"nearest": 0.85, "dbscan": 0.92, "hough": 0.95}, "c", {"a": "local decision", "b": "whole track"}),
+    "M7.P2": (
+        {"sizes": [10, 1000, 5000], "scores": [0.4, 0.7, 0.87], "yardstick": 0.85},
+        5000,
+        {100: "each of its bins", 9000: "not that many"},
+    ),
+    "M7.P3": ({"before": 0.71, "after": 0.85}, "c", {"a": "no longer has to learn", "b": "counts for all"}),
+    "M7.P4": ({"scores": {10: 0.997, 500: 0.999}, "rival": 0.87}, "a", {"b": "a hundred tracks", "c": "each step"}),
+    "M7.P5": ({"difference": Estimate(-0.0002, 0.0003)}, "b", {"a": "nothing left", "c": "could all be learnt"}),
+    "M7.P6": ({"explained": [0.0, 0.5, 0.95, 0.98]}, 3, {1: "fix no circle", 9: "fix a circle"}),
+    "M7.P7": ({"slow": 0.84, "lost": 0.6, "crossed": 0.75}, "b", {"a": "A step sideways", "c": "somebody else's"}),
+    "M7.P8": (
+        {
+            "alone": {"nearest hit": 0.85, "LSTM 2017": 0.87, "residual LSTM": 0.999},
+            "crowd": {"nearest hit": 0.68, "LSTM 2017": 0.40, "residual LSTM": 0.992},
+        },
+        "b",
+        {"a": "coarse bins", "c": "so narrow"},
+    ),
 }
 
 
@@ -84,6 +103,12 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
         ("M2.P3", {"raw": [0.965], "scaled": [0.965]}, "a"),
         ("M2.P5", {"difference": Estimate(0.01, 0.001)}, "a"),
         ("M2.P5", {"difference": Estimate(-0.01, 0.001)}, "c"),
+        ("M7.P3", {"before": 0.71, "after": 0.712}, "a"),
+        ("M7.P3", {"before": 0.71, "after": 0.74}, "b"),
+        ("M7.P4", {"scores": {10: 0.5, 500: 0.9}, "rival": 0.87}, "b"),
+        ("M7.P4", {"scores": {10: 0.5, 500: 0.8}, "rival": 0.87}, "c"),
+        ("M7.P5", {"difference": Estimate(-0.001, 0.0002)}, "c"),
+        ("M7.P5", {"difference": Estimate(0.001, 0.0002)}, "a"),
         ("P1.P4", {"training": 0.01, "validation": 0.01, "noise": 0.2}, "a"),
         ("P1.P4", {"training": 1.0, "validation": 1.0, "noise": 0.2}, "b"),
         ("P2.P1", {"accuracy": 0.5}, "a"),

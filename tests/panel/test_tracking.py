@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jetlab import plots, tracking
-from jetlab.panel import TrackingPanel
+from jetlab.panel import Goal, TrackingPanel
 from jetlab.tracking import lstm2017
 from jetlab.training import worker
 from tests.panel.panels import Gate, button, column, control, end, find, picture, text, wait_until
@@ -99,6 +99,19 @@ def test_other_pictures_can_be_chosen(panel, name):
     assert picture(panel) != empty
 
 
+def test_a_goal_is_said_and_ticked_off():
+    panel = TrackingPanel(EVENTS.first(30), VALIDATION, TEST, goal=Goal(0.2, 20_000, "score"))
+    try:
+        control(panel, "epochs").value = 1
+        assert "Target: validation score 0.2000 or more with at most 20000 parameters: not reached yet." in text(panel)
+        panel.train(blocking=True)
+        control(panel, "phi bins").value, control(panel, "hidden size").value = 25, 5
+        panel.train(blocking=True)
+        assert "reached by run 2." in text(panel)
+    finally:
+        end(panel)
+
+
 def test_only_one_training_at_a_time(panel):
     wait = threading.Event()
     busy = worker.start(wait.wait, "Another job")
@@ -184,3 +197,18 @@ def test_pictures_show_each_track_and_each_mistake() -> None:
     assert len(fig.axes[1].lines) == 4 * len(np.unique(event.track[event.track >= 0])) + 1
     assert len(fig.axes[2].lines[0].get_xdata()) == 9
     assert plots.png(fig).startswith(b"\x89PNG")
+
+
+def test_fractions_by_group_are_means_with_errors() -> None:
+    ax = plots.figure().axes[0]
+    plots.tracking.by_group(ax, [0, 0, 2, 2], ("a", "b", "c"), {"method": [1.0, 0.5, 0.2, 0.2]}, "group")
+    line = ax.containers[0].lines[0]
+    np.testing.assert_allclose(line.get_xydata(), [(0, 0.75), (2, 0.2)])
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["a", "b", "c"]
+
+
+def test_scores_stand_below_each_other() -> None:
+    ax = plots.figure().axes[0]
+    plots.tracking.scores(ax, {"one": (0.5, 0.1), "two": (0.9, 0.01)})
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["one", "two"]
+    assert ax.yaxis_inverted()

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from jetlab import tracking
+from jetlab.errors import ArgumentError
 from jetlab.tracking.hits import Hits
 from jetlab.tracking.score import anatomy
 
@@ -172,3 +173,30 @@ def test_anatomy_comes_in_the_order_of_the_tracks() -> None:
         assert found.first[i] == layers.min()
         assert found.missed[i] == np.ptp(layers) + 1 - len(layers)
     assert found.crossed.mean() > 0.1
+
+
+def test_trainings_by_hand() -> None:
+    hits = hits_of([0, 0, 0, 0, 0, 0, 0, 0], event=[0, 0, 0, 0, 1, 1, 1, 1])
+    perfect, half = np.zeros(8, int), np.array([0, 0, 1, 2, 0, 0, 0, 0])
+    one = tracking.over_seeds(hits, [half])
+    assert one == tracking.evaluate(hits, half).efficiency == pytest.approx((0.75, 0.25))
+    # Events 0.75 and 1, so 0.875 +- 0.125; trainings 1 and 0.75, so +- 0.125.
+    both = tracking.over_seeds(hits, [perfect, half])
+    assert both == pytest.approx((0.875, 0.125 * np.sqrt(2)))
+
+
+def test_differences_are_paired_by_event() -> None:
+    hits = tracking.simulate(50, seed=26)
+    worse = np.where(hits.layer == 8, -1, hits.track)
+    lost = 1 - tracking.efficiencies(hits, worse)
+    found = tracking.difference(hits, [hits.track], [worse])
+    assert found == pytest.approx((lost.mean(), lost.std(ddof=1) / np.sqrt(50)))
+    assert tracking.difference(hits, [worse], [worse]) == (0, 0)
+    several = tracking.difference(hits, [hits.track, worse], [worse])
+    spread = lost.mean() / np.sqrt(2) / np.sqrt(2)
+    assert several == pytest.approx((lost.mean() / 2, np.hypot(found.error / 2, spread)))
+
+
+def test_no_training_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="one for each training"):
+        tracking.over_seeds(hits_of([0, 0]), [])

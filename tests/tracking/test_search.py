@@ -150,3 +150,15 @@ def test_a_hit_far_from_all_begins_a_track_of_its_own() -> None:
 @pytest.mark.parametrize("method", [combinatorial, layerwise])
 def test_no_hits_no_tracks(method, toy: Hits) -> None:
     assert method(toy[:0], Kalman()).shape == (0,)
+
+
+def test_following_true_tracks_is_one_method_after_the_other(toy: Hits) -> None:
+    phi, _, _ = sequences(tracking.simulate(20, seed=24, lost=0, stopped=0))
+    kalman = Kalman()
+    steps = search.follow(kalman, phi)
+    assert (len(steps.states), steps.phi.shape, steps.sigma.shape) == (LAYERS, (len(phi), 8), (len(phi), 8))
+    mean, sigma, carried = kalman.predict(steps.states[4], 5)
+    np.testing.assert_array_equal(steps.phi[:, 4], mean)
+    np.testing.assert_array_equal(steps.sigma[:, 4], sigma)
+    for found, expected in zip(steps.states[5], kalman.update(carried, 5, phi[:, 5]), strict=True):
+        np.testing.assert_array_equal(found, expected)
