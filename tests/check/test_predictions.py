@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from jetlab import check
@@ -20,6 +21,15 @@ CASES = {
     "P2.P2": ({"ratio": 2e-6}, "c", {"a": "multiplies up", "b": "multiplies up"}),
     "P2.P3": ({"errors": {4: 0.4, 8: 0.2, 16: 0.04}, "wanted": 0.1}, 16, {3: "one kink only", 64: "so few"}),
     "P2.P4": ({"accuracy": 0.981}, 98, {0.98: "per cent", 90: "Even 64", 100: "by eye"}),
+    "P3.P1": ({"percent": 20.0}, 20, {95: "each place", 5: "both places"}),
+    "P3.P2": ({"lowest": np.array([0.1, 0.95, 0.3])}, "b", {"a": "one stroke", "c": "like no other"}),
+    "P3.P3": (
+        {"accuracies": {"RNN": 0.5, "LSTM": 0.52, "LSTM, gates open": 0.8}},
+        "b",
+        {"a": "its gates", "c": "effect of the first step"},
+    ),
+    "P3.P4": ({"factor": 4.0}, 4, {1: "only two", 100: "noise"}),
+    "M0.P1": ({"percent": 96.0}, 96, {50: "go a long way", 100: "not perfect"}),
     "M1.P1": ({"ratio": 40_000.0}, "c", {"a": "for ever", "b": "for ever"}),
     "M1.P2": ({"gap": {"met": 0.3, "sumet": 1.4, "rho": 0.2}}, "b", {"a": "no neutrino", "c": "same in both"}),
     "M1.P3": ({"left": 1.0}, "a", {"b": "two groups"}),
@@ -83,6 +93,10 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
 @pytest.mark.parametrize(
     ("name", "measured", "outcome"),
     [
+        ("P3.P2", {"lowest": np.array([0.95, 0.99])}, "a"),
+        ("P3.P2", {"lowest": np.array([0.1, 0.2])}, "c"),
+        ("P3.P3", {"accuracies": {"RNN": 0.5, "LSTM": 0.7, "LSTM, gates open": 0.8}}, "a"),
+        ("P3.P3", {"accuracies": {"RNN": 0.7, "LSTM": 0.7, "LSTM, gates open": 0.8}}, "c"),
         ("M1.P1", {"ratio": 40.0}, "a"),
         ("M1.P2", {"gap": {"met": -2.0, "sumet": 1.4, "rho": 0.2}}, "a"),
         ("M1.P3", {"left": 0.0}, "b"),
