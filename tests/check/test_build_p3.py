@@ -31,7 +31,7 @@ def convolutional(nodes):
 
 
 def test_the_lesson_has_none_of_the_held_back_digits():
-    held, labels = p3.digits()
+    held, _ = p3.digits()
     known = {image.tobytes() for image in IMAGES}
     assert len(held) + len(IMAGES) == len(DIGITS.target)
     assert sum(image.tobytes() in known for image in held) < 3  # two people may write the same
