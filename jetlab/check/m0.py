@@ -1,4 +1,4 @@
-"""The exercise, the prediction and the build task of M0, the welcome."""
+"""The exercise, the predictions and the build task of M0, the welcome."""
 
 import functools
 from typing import Any
@@ -27,7 +27,24 @@ TRIED = Network(
 LETTER["M0.01"] = {"b": RIGHT, "a": "look at the right plot: which kind of jet has scores near 1?"}
 
 
-@prediction("M0.P1")
+@prediction("M0.P1", "abc")
+def better_number(*, mass: float, tau: float) -> Rows:
+    """Which of two numbers puts more pairs in the right order."""
+    yield "c" if abs(mass - tau) < 0.01 else "a" if mass > tau else "b", "But both do well."
+    yield "a", "Nearly all W jets have about the same mass, but some QCD jets are heavier still."
+    yield "b", "QCD jets often have two prongs by chance, and few reach a mass of 80 GeV."
+    yield ..., "They do differ, though not by much."
+
+
+@prediction("M0.P3")
+def mistaken_for_a_w(*, percent: float) -> Rows:
+    """How many percent of the QCD jets have a score above 0.5."""
+    yield Near(percent, 0.0, 3.0), "Is that good? It depends on how many QCD jets there are for each W."
+    yield lambda guess: guess < percent, "Some QCD jets look like a W by chance: two prongs, and a mass near 80 GeV."
+    yield ..., "Two good numbers mistake fewer jets than you expected."
+
+
+@prediction("M0.P2")
 def pairs_in_order(*, percent: float) -> Rows:
     """In how many percent of the pairs the W jet has the higher score."""
     yield Near(percent, 0.0, 1.5), "Two good numbers go a long way."

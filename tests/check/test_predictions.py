@@ -29,7 +29,9 @@ CASES = {
         {"a": "its gates", "c": "effect of the first step"},
     ),
     "P3.P4": ({"factor": 4.0}, 4, {1: "only two", 100: "noise"}),
-    "M0.P1": ({"percent": 96.0}, 96, {50: "go a long way", 100: "not perfect"}),
+    "M0.P1": ({"mass": 0.918, "tau": 0.936}, "b", {"a": "heavier still", "c": "differ"}),
+    "M0.P3": ({"percent": 11.0}, 11, {1: "by chance", 50: "fewer jets"}),
+    "M0.P2": ({"percent": 96.0}, 96, {50: "go a long way", 100: "not perfect"}),
     "M1.P1": ({"ratio": 40_000.0}, "c", {"a": "for ever", "b": "for ever"}),
     "M1.P2": ({"gap": {"met": 0.3, "sumet": 1.4, "rho": 0.2}}, "b", {"a": "no neutrino", "c": "same in both"}),
     "M1.P3": ({"left": 1.0}, "a", {"b": "two groups"}),
@@ -93,6 +95,8 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
 @pytest.mark.parametrize(
     ("name", "measured", "outcome"),
     [
+        ("M0.P1", {"mass": 0.95, "tau": 0.9}, "a"),
+        ("M0.P1", {"mass": 0.93, "tau": 0.932}, "c"),
         ("P3.P2", {"lowest": np.array([0.95, 0.99])}, "a"),
         ("P3.P2", {"lowest": np.array([0.1, 0.2])}, "c"),
         ("P3.P3", {"accuracies": {"RNN": 0.5, "LSTM": 0.7, "LSTM, gates open": 0.8}}, "a"),
