@@ -45,22 +45,35 @@ def tagging(config: RunConfig) -> Parts:
     """
     with clock("held-back jets"):
         sample = catalog.load("jets")
-        open_jets = _open(sample)
-        train, validation, _ = (open_jets[part] for part in jets.split(sample[open_jets].event_index))
-        held_back = np.setdiff1d(np.arange(len(sample)), open_jets)
-        weight = jets.reweight(
-            sample["jet_pt_ak7"],
-            sample["jet_eta_ak7"],
-            sample["jet_isW_ak7"] == 1,
-            sample["mcweight"],
-            train=train,
-        )
-        made = inputs.prepare(sample, config, (train, validation, held_back), weight)
+        parts, weight = _dealt(sample)
+        made = inputs.prepare(sample, config, parts, weight)
     data = made.data
     assert data.w_validation is not None  # Data fills in ones
     return Parts(
         Part(data.x_validation, data.y_validation, data.w_validation), Part(made.x_test, made.y_test, made.w_test)
     )
+
+
+@functools.cache
+def columns(names: tuple[str, ...]) -> Parts:
+    """Validation and held-back jets with these columns as inputs, (n, columns), unscaled; else as `tagging`."""
+    with clock("held-back jets"):
+        sample = catalog.load("jets")
+        (_, *seen), weight = _dealt(sample)
+    x = np.stack([sample[name] for name in names], axis=1).astype(np.float64)
+    y = (sample["jet_isW_ak7"] == 1).astype(np.float64)
+    validation, held_back = (Part(x[part], y[part], weight[part]) for part in seen)
+    return Parts(validation, held_back)
+
+
+def _dealt(sample: JetSample) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.float64]]:
+    """Positions of the lessons' training and validation jets and of the held-back jets; the weights of all jets."""
+    open_jets = _open(sample)
+    train, validation, _ = (open_jets[part] for part in jets.split(sample[open_jets].event_index))
+    held_back = np.setdiff1d(np.arange(len(sample)), open_jets)
+    pt, eta, is_w = sample["jet_pt_ak7"], sample["jet_eta_ak7"], sample["jet_isW_ak7"] == 1
+    weight = jets.reweight(pt, eta, is_w, sample["mcweight"], train=train)
+    return (train, validation, held_back), weight
 
 
 def _open(sample: JetSample) -> NDArray[np.int64]:

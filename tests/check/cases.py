@@ -119,7 +119,7 @@ CASES = {
     "M1.02": (
         {"pt": np.array([30.0, 40.0]), "phi": np.array([0.0, np.pi / 2]), "jes": 1.1},
         55.0,
-        {50.0: "raw", 70.0: "scalar", 77.0: "scalar", 1.0: "hypot"},
+        {50.0: "raw", 70.0: "scalar", 77.0: "scalar", 1.0: "length of"},
     ),
     "M1.03": (
         {"pt": np.array([200.0, 300.0]), "weight": np.array([3.0, 1.0])},

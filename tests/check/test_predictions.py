@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from jetlab import check
@@ -20,6 +21,24 @@ CASES = {
     "P2.P2": ({"ratio": 2e-6}, "c", {"a": "multiplies up", "b": "multiplies up"}),
     "P2.P3": ({"errors": {4: 0.4, 8: 0.2, 16: 0.04}, "wanted": 0.1}, 16, {3: "one kink only", 64: "so few"}),
     "P2.P4": ({"accuracy": 0.981}, 98, {0.98: "per cent", 90: "Even 64", 100: "by eye"}),
+    "P3.P1": ({"percent": 20.0}, 20, {95: "each place", 5: "both places"}),
+    "P3.P2": ({"lowest": np.array([0.1, 0.95, 0.3])}, "b", {"a": "one stroke", "c": "like no other"}),
+    "P3.P3": (
+        {"accuracies": {"RNN": 0.5, "LSTM": 0.52, "LSTM, gates open": 0.8}},
+        "b",
+        {"a": "its gates", "c": "effect of the first step"},
+    ),
+    "P3.P4": ({"factor": 4.0}, 4, {1: "only two", 100: "noise"}),
+    "M0.P1": ({"mass": 0.918, "tau": 0.936}, "b", {"a": "heavier still", "c": "differ"}),
+    "M0.P3": ({"percent": 11.0}, 11, {1: "by chance", 50: "fewer jets"}),
+    "M0.P2": ({"percent": 96.0}, 96, {50: "go a long way", 100: "not perfect"}),
+    "M1.P1": ({"ratio": 40_000.0}, "c", {"a": "for ever", "b": "for ever"}),
+    "M1.P2": ({"gap": {"met": 0.3, "sumet": 1.4, "rho": 0.2}}, "b", {"a": "no neutrino", "c": "same in both"}),
+    "M1.P3": ({"left": 1.0}, "a", {"b": "two groups"}),
+    "M1.P4": ({"nature": 120.0}, 120, {10: "falls faster", 5000: "not quite"}),
+    "M1.P5": ({"mass": 83.7}, "c", {"a": "Grooming", "b": "no mass right"}),
+    "M1.P6": ({"before": 4000.0, "after": 12000.0}, "c", {"a": "differ more", "b": "how far"}),
+    "M1.P7": ({"auc": 0.62}, 0.62, {0.5: "more than", 0.9: "Three numbers"}),
     "M2.P1": ({"cut": 40.0, "tree": 80.0}, "b", {"a": "all four", "c": "the cut has both"}),
     "M2.P2": (
         {"loss": [0.5, 0.3, 0.24, 0.22], "val_loss": [0.4, 0.25, 0.248, 0.251]},
@@ -95,6 +114,19 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
 @pytest.mark.parametrize(
     ("name", "measured", "outcome"),
     [
+        ("M0.P1", {"mass": 0.95, "tau": 0.9}, "a"),
+        ("M0.P1", {"mass": 0.93, "tau": 0.932}, "c"),
+        ("P3.P2", {"lowest": np.array([0.95, 0.99])}, "a"),
+        ("P3.P2", {"lowest": np.array([0.1, 0.2])}, "c"),
+        ("P3.P3", {"accuracies": {"RNN": 0.5, "LSTM": 0.7, "LSTM, gates open": 0.8}}, "a"),
+        ("P3.P3", {"accuracies": {"RNN": 0.7, "LSTM": 0.7, "LSTM, gates open": 0.8}}, "c"),
+        ("M1.P1", {"ratio": 40.0}, "a"),
+        ("M1.P2", {"gap": {"met": -2.0, "sumet": 1.4, "rho": 0.2}}, "a"),
+        ("M1.P3", {"left": 0.0}, "b"),
+        ("M1.P5", {"mass": 80.0}, "b"),
+        ("M1.P5", {"mass": 78.0}, "a"),
+        ("M1.P6", {"before": 4000.0, "after": 4100.0}, "b"),
+        ("M1.P6", {"before": 4000.0, "after": 3000.0}, "a"),
         ("M2.P1", {"cut": 40.0, "tree": 44.0}, "a"),
         ("M2.P1", {"cut": 40.0, "tree": 140.0}, "c"),
         ("M2.P2", {"loss": [0.5, 0.1], "val_loss": [0.3, 0.4]}, "c"),
@@ -153,7 +185,7 @@ def test_another_letter_is_no_guess(capsys) -> None:
 
 
 def test_a_fault_of_the_lesson_is_shown() -> None:
-    with pytest.raises(ArgumentError, match=r"no prediction 'M2\.01'; there are M2\.P1"):
+    with pytest.raises(ArgumentError, match=r"no prediction 'M2\.01'; there are M"):
         check.predict("M2.01", "a")
     with pytest.raises(ArgumentError, match="no prediction"):
         check.reveal("M9.P1")
