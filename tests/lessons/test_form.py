@@ -12,7 +12,15 @@ from jetlab.check import predictions, tasks
 
 LESSONS = Path(__file__).resolve().parents[2] / "notebooks"
 #: Lessons that have the form; the list grows until it has all.
-CONVERTED = ("pre/P1_fitting_functions", "pre/P2_neural_networks", "02_dense_tagger")
+CONVERTED = (
+    "00_welcome",
+    "pre/P1_fitting_functions",
+    "pre/P2_neural_networks",
+    "pre/P3_images_and_sequences",
+    "01_open_data",
+    "02_dense_tagger",
+    "07_hit_to_track",
+)
 #: Minutes of reading (words a minute) and of each thing to do; what the cells themselves take is added to that.
 WORDS, MINUTES = 200, {"exercise": 5, "build": 10, "predict": 1, "panel": 10}
 LONGEST_RUN = 10
