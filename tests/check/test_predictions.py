@@ -55,7 +55,7 @@ CASES = {
         {100: "each of its bins", 9000: "not that many"},
     ),
     "M7.P3": ({"before": 0.71, "after": 0.85}, "c", {"a": "no longer has to learn", "b": "counts for all"}),
-    "M7.P4": ({"scores": {10: 0.997, 500: 0.999}, "rival": 0.87}, "a", {"b": "a hundred tracks", "c": "each step"}),
+    "M7.P4": ({"scores": {10: 0.997, 500: 0.999}, "rival": 0.87}, "a", {"b": "a hundred tracks", "c": "every step"}),
     "M7.P5": ({"difference": Estimate(-0.0002, 0.0003)}, "b", {"a": "nothing left", "c": "could all be learnt"}),
     "M7.P6": ({"explained": [0.0, 0.5, 0.95, 0.98]}, 3, {1: "fix no circle", 9: "fix a circle"}),
     "M7.P7": ({"slow": 0.84, "lost": 0.6, "crossed": 0.75}, "b", {"a": "A step sideways", "c": "somebody else's"}),
