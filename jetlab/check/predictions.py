@@ -76,7 +76,7 @@ def reveal(name: str, **measured: Any) -> None:
     inspect.signature(asked.rows).bind(**measured)
     rows = list(asked.rows(**measured))
     if name not in GUESSES:
-        print(f"{name}: you made no guess. Make one above and run this cell again, or unfold what we saw below.")
+        print(f"{name}: you made no guess. Make one above and run this cell again, or read on.")
         return
     guess, outcome = GUESSES[name], rows[0][0]
     said = next(said for expected, said in rows if engine.fits(expected, guess))

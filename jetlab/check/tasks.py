@@ -59,7 +59,7 @@ def judge(name: str, built: Any) -> Report:
     if name not in names():
         raise ArgumentError(f"There is no build task {name!r}; there are {', '.join(names())}.")
     if built is ...:
-        return Report(f"{NOT_ANSWERED}: build it in the cell above, in the place of the three dots.")
+        return Report(f"{NOT_ANSWERED}: write it in this cell, in place of the three dots, and run the cell again.")
     try:
         return TASKS[name](built)
     except Refused as reason:

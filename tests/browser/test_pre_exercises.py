@@ -16,7 +16,8 @@ def test_sliders_play_and_progress(lab: Lab, tmp_path: Path) -> None:
     lab.wait_idle()
     assert lab.errors() == []
     last = lab.page.locator(".jp-Notebook .jp-Cell").count() - 1
-    expect(lab.outputs(last)).to_have_text(re.compile(r"^P1.* 0 of 8$", re.MULTILINE), use_inner_text=True)
+    said = re.compile(r"^P1.* 0 of 8, built □, predicted 0 of 4$", re.MULTILINE)
+    expect(lab.outputs(last)).to_have_text(said, use_inner_text=True)
 
     number = lab.find_cell("def draw_line")
     lab.scroll_to_cell(number)
