@@ -15,7 +15,7 @@ from jetlab.config import RunConfig
 from jetlab.metrics import Estimate
 
 #: AUC on the held-back jets of the lesson's BDT and of its network 64/3; the tests measure both again.
-BDT_AUC, DENSE_AUC = 0.9642, 0.9649
+BDT_AUC, DENSE_AUC = 0.9654, 0.9660
 #: What no network of the four numbers gets above; the best that we trained have 0.966.
 CEILING = 0.975
 

@@ -68,6 +68,7 @@ def test_a_dense_network_knows_the_middle_only():
         (lambda: keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10)]), "raised"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*softmax over axis:UserWarning")  # of one output, which Keras warns of
 def test_wrong_and_lazy_answers(built, hint):
     report = tasks.judge("P3.B1", built())
     assert report.said.startswith("hint: ")
