@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from .labpage import MARKS, Lab, button, readout, runs, store
+from .labpage import LESSON, MARKS, Lab, button, readout, runs, store
 
 pytest.importorskip("optuna", reason="the scan extra is not installed")
 pytestmark = MARKS
@@ -47,14 +47,14 @@ def test_a_scan_grows_beside_cells_and_a_point_goes_to_the_training_panel(
     lab.screenshot(tmp_path / "begin.png")
 
     button(shown, "Start").click()
-    shown.get_by_text(re.compile(r"[1-9]\d* of 12 points are over")).wait_for()
+    shown.get_by_text(re.compile(r"[1-9]\d* of 12 points are over")).wait_for(timeout=LESSON * 1000)
     lab.run_cell(3)
     lab.wait_idle()
     expect(lab.outputs(3)).to_contain_text("4")
     lab.scroll_to_cell(2)
     lab.screenshot(tmp_path / "growing.png")
 
-    shown.get_by_text("12 of 12 points are over").wait_for()
+    shown.get_by_text("12 of 12 points are over").wait_for(timeout=LESSON * 1000)
     expect(button(shown, "Start")).to_be_enabled()
     expect(button(shown, "Stop")).to_be_disabled()
     expect(runs(shown)).to_have_count(12)
