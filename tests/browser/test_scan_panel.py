@@ -63,7 +63,7 @@ def test_a_scan_grows_beside_cells_and_a_point_goes_to_the_training_panel(
     expect(runs(shown).first).to_have_attribute("title", re.compile('"batch_size": '))
 
     points = shown.get_by_label("points", exact=True)
-    said = points.locator("option").nth(1).inner_text()
+    said = points.locator("option").nth(1).inner_text().replace("\u00a0", " ")
     batch, nodes = (re.search(rf"{name} (\d+)", said)[1] for name in ("batch size", "nodes"))
     points.select_option(index=1)
     shown.get_by_text("is in the training panel").wait_for()
