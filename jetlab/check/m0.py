@@ -59,7 +59,9 @@ def tagger(built: Any) -> Report:
             f"give the function itself, `tagger`, not something of type {type(built).__name__}: it has to judge jets "
             "you don't have."
         )
-    mass, tau21 = TRIED.parts().validation.x.T
+    x = TRIED.parts().validation.x
+    assert not isinstance(x, tuple)  # a dense network has one array of inputs
+    mass, tau21 = x.T
     scores = attempt("Your function", built, mass.copy(), tau21.copy())
     scores = attempt("Making an array of what your function returns", np.asarray, scores, float)
     if scores.shape != mass.shape:
