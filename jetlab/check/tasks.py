@@ -11,7 +11,7 @@ from typing import Any
 
 from jetlab.check import engine, solved
 from jetlab.check.engine import NOT_ANSWERED
-from jetlab.errors import ArgumentError
+from jetlab.errors import ArgumentError, JetlabError
 
 REACHED = "target reached!"
 
@@ -29,7 +29,7 @@ Task = Callable[[Any], Report]
 TASKS: dict[str, Task] = {}
 
 
-class Refused(Exception):
+class Refused(JetlabError):
     """What was built cannot be judged; the text is the hint."""
 
 
