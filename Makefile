@@ -61,11 +61,12 @@ test-ipykernel6: $(TEST_READY)
 	$(BIN)/python -m pip install -q --target build/ipykernel6 --upgrade --no-deps 'ipykernel<7'
 	PYTHONPATH=build/ipykernel6 $(BIN)/python -m pytest -m browser tests/browser
 
-# The lessons of build/lessons are shown from there, so their figures go along.
+# The lessons of build/lessons are copied, not linked: links between lessons are looked up beside the real files.
 site: $(TEST_READY) $(RUNS)
 	rm -rf build/lessons/figures
 	cp -R notebooks/figures build/lessons/figures
-	ln -sfn ../build/lessons docs/notebooks
+	rm -rf docs/notebooks
+	cp -r build/lessons docs/notebooks
 	$(BIN)/python -m sphinx -E -W --keep-going --quiet -d build/doctrees docs build/site
 	@echo "Open build/site/index.html"
 
