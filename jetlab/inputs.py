@@ -122,7 +122,9 @@ def _columns(samples: list[JetSample], config: RunConfig) -> Sequence[Inputs]:
 def _images(samples: list[JetSample], config: RunConfig) -> Sequence[Inputs]:
     """Roots of images that sum to one over all candidates, each channel in units of its pixels' spread."""
     made = [_image(sample, config) for sample in samples]
-    width = made[0].std(axis=(0, 1, 2)) + 1e-12
+    # In double precision, so that a channel's width does not depend on which others lie beside it in memory.
+    squares = np.einsum("nijc,nijc->c", made[0], made[0], dtype=np.float64) / made[0][..., 0].size
+    width = np.sqrt(squares - made[0].mean(axis=(0, 1, 2), dtype=np.float64) ** 2) + 1e-12
     for image in made:
         image /= width
     return made

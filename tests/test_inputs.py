@@ -57,8 +57,8 @@ def test_channels_are_picked_by_name(sample, parts):
     photons = prepare(sample, parts, model="cnn", inputs=("photons",), image_size=8).data.x_train
     everything = prepare(sample, parts, model="cnn", image_size=8).data.x_train
     assert both.shape[-1] == 2
-    np.testing.assert_allclose(both[..., :1], photons, rtol=1e-3)
-    np.testing.assert_allclose(both[..., 1:], everything, rtol=1e-3)
+    np.testing.assert_allclose(both[..., :1], photons, rtol=1e-5)
+    np.testing.assert_allclose(both[..., 1:], everything, rtol=1e-5)
 
 
 @pytest.mark.parametrize("order_by", ["pt", "dr"])

@@ -6,6 +6,7 @@ Coordinates are pixels of the card, y downwards, without transformations: so a t
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -110,22 +111,20 @@ class Drawing:
             transform=None if upright else f"rotate(-90 {number(x)} {number(y)})",
         )
 
-    def lines(self, x: float, y: float, texts: Iterable[str], leading: float = 21, **style: object) -> None:
+    def lines(self, x: float, y: float, texts: Iterable[str], leading: float = 21, **style: Any) -> None:
         """Write texts one below the other, the first at (x, y)."""
         for row, text in enumerate(texts):
-            self.text(x, y + row * leading, text, **style)  # type: ignore[arg-type]
+            self.text(x, y + row * leading, text, **style)
 
     def rect(self, x: float, y: float, width: float, height: float, **style: float | str | None) -> None:
         """A rectangle by its upper left corner."""
         self.add("rect", x=x, y=y, width=width, height=height, **style)
 
-    def box(
-        self, x: float, y: float, width: float, height: float, colour: str, label: str = "", **style: object
-    ) -> None:
+    def box(self, x: float, y: float, width: float, height: float, colour: str, label: str = "", **style: Any) -> None:
         """A rounded box in a tint of the colour, with its label in the middle."""
         self.rect(x, y, width, height, rx=7, fill=tint(colour, 0.16), stroke=colour, stroke_width=1.5)
         if label:
-            self.text(x + width / 2, y + height / 2 + 5.5, label, anchor="middle", **style)  # type: ignore[arg-type]
+            self.text(x + width / 2, y + height / 2 + 5.5, label, anchor="middle", **style)
 
     def circle(self, x: float, y: float, r: float, **style: float | str | None) -> None:
         """A circle by its centre."""

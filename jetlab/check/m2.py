@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jetlab.check.engine import LETTER, NUMBER, RIGHT, Near, Rows, computed
+from jetlab.check.goals import fewest_parameters
 from jetlab.check.held_back import tagging
 from jetlab.check.networks import Network
 from jetlab.check.predictions import prediction
@@ -69,26 +70,7 @@ LETTER["M2.04"] = {
 @computed(NUMBER, "M2.05")
 def smallest(*, runs: Sequence[Any], goal: Any) -> Rows:
     """Number of the panel's run with the fewest parameters of those that reach its goal."""
-    reached = sorted((run for run in runs if goal.reached(run)), key=lambda run: run.result.model.count_params())
-    if reached:
-        yield reached[0].number, RIGHT
-    for run in (run for run in runs if run not in reached[:1]):
-        size, auc = run.result.model.count_params(), run.metrics["auc"].value
-        if run in reached:
-            yield run.number, f"it reaches the target, but run {reached[0].number} does so with fewer parameters."
-        elif auc < goal.least:
-            yield (
-                run.number,
-                f"its validation AUC is {auc:.4f}, and the target {goal.least:.4f}: a larger learning rate?",
-            )
-        else:
-            yield (
-                run.number,
-                f"it has {size} parameters, and the target is at most {goal.most_parameters}: fewer nodes?",
-            )
-    if not reached:
-        yield ..., "no run in the panel reaches the target yet: train more, then answer with the number of a run."
-    yield ..., "answer with a number from the first column of the panel's table."
+    return fewest_parameters(runs, goal, "AUC of {:.4f}", "a larger learning rate?")
 
 
 @prediction("M2.P1", "abc")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from jetlab import tracking
 from jetlab.angles import wrap
 from jetlab.check.engine import LETTER, NUMBER, RIGHT, Near, Rows, computed
+from jetlab.check.goals import fewest_parameters
 from jetlab.check.predictions import prediction
 from jetlab.check.tasks import REACHED, TASKS, Refused, Report, attempt
 from jetlab.metrics import Estimate
@@ -63,24 +64,9 @@ def same_bin(*, bins: int, tracks: int) -> Rows:
 @computed(NUMBER, "M7.05")
 def smallest(*, runs: Sequence[Any], goal: Any) -> Rows:
     """Number of the panel's run with the fewest parameters of those that reach its goal."""
-    reached = sorted((run for run in runs if goal.reached(run)), key=lambda run: run.result.model.count_params())
-    if reached:
-        yield reached[0].number, RIGHT
-    for run in (run for run in runs if run not in reached[:1]):
-        size, score = run.result.model.count_params(), run.metrics["score"].value
-        if run in reached:
-            yield run.number, f"it reaches the target, but run {reached[0].number} does so with fewer parameters."
-        elif score < goal.least:
-            yield (
-                run.number,
-                f"its validation score is {score:.3f}, and the target {goal.least:.3f}: turn the pictures, or train "
-                "for more epochs or with more events?",
-            )
-        else:
-            yield run.number, f"it has {size:,} parameters, and the target is at most {goal.most_parameters:,}."
-    if not reached:
-        yield ..., "no run in the panel reaches the target yet: train more, then answer with the number of a run."
-    yield ..., "answer with a number from the first column of the panel's table."
+    return fewest_parameters(
+        runs, goal, "score of {:.3f}", "turn the pictures, or train for more epochs or with more events?"
+    )
 
 
 # Mean loss with a claimed width of 1 and errors of width 2, less the mean loss with the best width.

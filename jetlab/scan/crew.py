@@ -146,6 +146,7 @@ def farm(workers: int | None = None, address: str | None = None) -> Iterator[Far
         if address is None:
             place = stack.enter_context(_cluster(distributed, workers or cores()))
         try:
+            # distributed says the types of few of its functions.
             client = stack.enter_context(distributed.Client(place, timeout=TIMEOUT))  # type: ignore[no-untyped-call]
         except (OSError, ValueError) as error:
             raise ScanError(

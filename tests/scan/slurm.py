@@ -65,13 +65,15 @@ def one_node(folder: Path, seconds: float = 120) -> Iterator[None]:
     before = os.environ.get("SLURM_CONF")
     os.environ["SLURM_CONF"] = str(conf)
     started = []
+    end = time.monotonic() + seconds
     try:
         for command in (munged, ["slurmctld", "-D", "-f", str(conf)], ["slurmd", "-D", "-f", str(conf)]):
             log = (folder / f"{command[0]}.out").open("w")
             started.append(subprocess.Popen(command, stdout=log, stderr=log))
             log.close()
-            time.sleep(1)
-        end = time.monotonic() + seconds
+            # Slurm's own programs wait for each other, but not for munge.
+            while not socket_file.exists() and time.monotonic() < end and started[0].poll() is None:
+                time.sleep(0.05)
         while "idle" not in _said("sinfo", "--noheader", "--format=%T"):
             if time.monotonic() > end or any(process.poll() is not None for process in started):
                 logs = "\n".join(path.read_text()[-2000:] for path in folder.glob("*.[lo][ou][gt]"))

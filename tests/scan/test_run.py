@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from jetlab.config import RunConfig
 from jetlab.scan import Range, ScanError, Space, Study
 from tests.scan.scans import CONFIG, GRID, curves, data, whole
 
-pytest.importorskip("optuna", reason="the scan extra is not installed")
+optuna = pytest.importorskip("optuna", reason="the scan extra is not installed")
 
 MOST = 120  # seconds to wait, on a machine that does other things meanwhile
 
@@ -169,20 +170,27 @@ def test_what_a_killed_runner_had_is_taken_up(tmp_path: Path, repository: Path) 
 def test_a_runner_elsewhere_is_given_up_when_it_gives_no_sign_of_life(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan.study, "GRACE", 0.5)
-    monkeypatch.setattr(scan.study, "BEAT", 0.05)
+    now = 0.0  # by the clock of the one that watches
+    monkeypatch.setattr(scan.study, "time", types.SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(scan.study, "BEAT", 0.02)
     here, there = Study(tmp_path / "study", GRID), Study(tmp_path / "study", GRID)
     there.runner = f"elsewhere/1:1:1:{there.runner[-8:]}"
+
+    def signs() -> int:
+        storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(tmp_path / "study")))
+        return int(optuna.load_study(study_name=scan.study.NAME, storage=storage).user_attrs.get(there.runner, 0))
+
     with there.alive():
         lost = there.claim(6)
-        end = time.monotonic() + 2
-        while time.monotonic() < end:
+        for _ in range(4):
+            seen, end = signs(), time.monotonic() + MOST
+            while signs() == seen:
+                assert time.monotonic() < end
+            now += 0.9 * scan.study.GRACE
             assert here.others() == 1
-            time.sleep(0.05)
-    end = time.monotonic() + MOST
-    while here.others():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    assert here.others() == 1
+    now += 1.1 * scan.study.GRACE
+    assert here.others() == 0
     assert lost.values in [point.values for point in iter(lambda: here.claim(6), None)]
 
 

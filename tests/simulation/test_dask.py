@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 
 import awkward as ak
 import numpy as np
@@ -38,20 +37,24 @@ def cluster():
 
 
 def test_a_cluster_that_loses_a_worker_gives_the_same_jets(small, cluster, tmp_path):
-    killed = []
+    killed, over = [], threading.Event()
 
     def kill_one_at_work():
         parts = tmp_path / "dask.root.parts"
         while not list(parts.glob("ttbar-*.npz")):
-            time.sleep(0.02)
+            if over.wait(0.01):
+                return
         pid = next(iter(cluster.workers.values())).pid
         os.kill(pid, signal.SIGKILL)
         killed.append(pid)
 
     thread = threading.Thread(target=kill_one_at_work, daemon=True)
     thread.start()
-    many = io.read(simulate_jets(30, 5, 1, tmp_path / "dask.root", dask=cluster.scheduler_address))
-    thread.join()
+    try:
+        many = io.read(simulate_jets(30, 5, 1, tmp_path / "dask.root", dask=cluster.scheduler_address))
+    finally:
+        over.set()
+        thread.join()
     assert killed
     one = io.read(simulate_jets(30, 5, 1, tmp_path / "one.root"))
     assert len(one) >= 30
