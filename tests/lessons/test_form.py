@@ -19,6 +19,7 @@ CONVERTED = (
     "pre/P3_images_and_sequences",
     "01_open_data",
     "02_dense_tagger",
+    "04_lstm_tagger",
     "07_hit_to_track",
 )
 #: Minutes of reading (words a minute) and of each thing to do; what the cells themselves take is added to that.
