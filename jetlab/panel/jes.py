@@ -16,6 +16,7 @@ from jetlab.metrics.jes import Scores, judge
 from jetlab.panel import views
 from jetlab.panel.controls import Controls
 from jetlab.panel.live import LivePanel
+from jetlab.panel.runs import Goal
 from jetlab.training import session
 
 #: Bootstrap replicas for each part: a live curve needs rough errors, but at once.
@@ -35,6 +36,8 @@ class JesPanel(LivePanel):
         sample: the validation jets, in the order of `data`.
         config: where the controls begin, with a loss for regression.
         test: scaled inputs (n_test, n_inputs) and the test jets, in the same order, for `look`; None: there are none.
+        goal: what to reach, which the panel shows and says when it is; its metric may also be
+            "closure_in_the_worst_bin", 1 - largest |closure - 1|, of which more is better.
         options: `hide`, `lock`, `presets` and `most` of `controls.Controls`, for instructors.
 
     The last expression of a cell shows it; what it can do is in `live.LivePanel`. `runs` holds every finished training.
@@ -57,6 +60,7 @@ class JesPanel(LivePanel):
         sample: JetSample,
         config: RunConfig,
         test: tuple[training.Inputs, JetSample] | None = None,
+        goal: Goal | None = None,
         **options: Any,
     ) -> None:
         if len(sample) != len(data.y_validation):
@@ -77,7 +81,8 @@ class JesPanel(LivePanel):
         }
         known = views.Known(config, training.shape(data.x_train))
         controls = Controls(config, len(data.y_train), **options)
-        super().__init__(controls, session.networks(self._begin), known, pictures, tested=test is not None)
+        fit = session.networks(self._begin)
+        super().__init__(controls, fit, known, pictures, tested=test is not None, goal=goal)
 
     def _begin(self, config: RunConfig) -> training.Data:
         self._known.config = config
@@ -90,7 +95,9 @@ class JesPanel(LivePanel):
         return judge(sample, jes.corrected(sample, log_factor), replicas=REPLICAS[part])
 
     def _figures(self, score: Scores, part: str) -> Mapping[str, Estimate]:
-        return {"worst": score.worst, "resolution": score.resolution}
+        worst = score.worst
+        least = Estimate(1 - worst.value, worst.error)
+        return {"worst": worst, "resolution": score.resolution, "closure_in_the_worst_bin": least}
 
     def _size(self, config: RunConfig) -> str:
         return f"{models.count_parameters(config, self._known.row):,} parameters"

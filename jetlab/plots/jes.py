@@ -1,5 +1,6 @@
 """Plots of jet energy scales, each drawn on the Axes it is given: closure and resolution in bins, corrections."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,8 +12,15 @@ from jetlab.metrics.response import QUANTILES, Binned
 from jetlab.plots import base
 
 GOAL = 0.01
-#: A colour for each method, in the order they are drawn.
-COLOURS = (base.GREY, "#000000", *base.COLOURS[:4], base.W)
+#: The colour of a method is the same in every plot of a lesson; other names take the rest, in the order they are drawn.
+METHODS = {
+    "raw": base.GREY,
+    "official": "#000000",
+    "deep_sets": base.W,
+    "cnn_pt_eta": base.COLOURS[0],
+    "deep_9": base.COLOURS[2],
+}
+COLOURS = (base.COLOURS[1], base.QCD, base.COLOURS[3], base.COLOURS[0], base.COLOURS[2], base.W)
 
 
 def closure(ax: Axes, results: Mapping[str, Binned], xlabel: str) -> None:
@@ -64,7 +72,9 @@ def correction(ax: Axes, by: ArrayLike, true: ArrayLike, predicted: ArrayLike, e
 
 
 def _points(ax: Axes, results: Mapping[str, Binned], name: str) -> None:
+    used = {METHODS[label] for label in results if label in METHODS}
+    free = itertools.cycle([colour for colour in COLOURS if colour not in used])
     for number, (label, result) in enumerate(results.items()):
-        x, colour = base.places(result.edges, number, len(results)), COLOURS[number % len(COLOURS)]
+        x, colour = base.places(result.edges, number, len(results)), METHODS.get(label) or next(free)
         y, error = getattr(result, name), getattr(result, f"{name}_error")
         base.points(ax, x, y, error, label, number, "", colour)

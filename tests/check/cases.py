@@ -41,6 +41,14 @@ TRACK_RUNS = [
     )
     for number, (parameters, score) in enumerate([(60400, 0.91), (2000, 0.6), (12000, 0.86), (18000, 0.88)], start=1)
 ]
+CLOSURE_RUNS = [
+    SimpleNamespace(
+        number=number,
+        metrics={"closure_in_the_worst_bin": Estimate(closure, 0.004)},
+        result=SimpleNamespace(model=SimpleNamespace(count_params=lambda parameters=parameters: parameters)),
+    )
+    for number, (parameters, closure) in enumerate([(193, 0.985), (25, 0.93), (97, 0.976), (145, 0.98)], start=1)
+]
 CURVES = {"val_loss": [0.6, 0.4, 0.5, 0.7, 0.8], "loss": [0.6, 0.4, 0.3, 0.2, 0.1]}
 
 CASES = {
@@ -250,6 +258,11 @@ CASES = {
     "M6.05": ({}, -270, {270: "sign", 0: "solve it", -27: "solve it", 5: "argument is zero"}),
     "M6.06": ({}, "c", {"a": "sum to one", "b": "hardest pixel", "d": "by itself", "x": "one letter"}),
     "M6.07": ({}, "b", {"a": "pile-up", "c": "spectrum", "d": "error bars", "x": "one letter"}),
+    "M6.08": (
+        {"runs": CLOSURE_RUNS, "goal": Goal(0.97, 150, "closure_in_the_worst_bin")},
+        3,
+        {1: "193 parameters", 2: "0.930", 4: "run 3 does so", 5: "first column", 0.98: "first column"},
+    ),
     "M7.01": ({"radius": 2500.0}, 750.0, {2500 / 0.3: "other way round", 0.75: "GeV", 1.0: "0.3 times"}),
     "M7.02": ({}, 6 / 9, {1.0: "only one track", 3 / 9: "more", 0.5: "counts hits", 0.1: "which of"}),
     "M7.03": (EVENT, 0.6, {0.4: "what is lost", 0.97: "nearly", 0.2: "hits *in* layer 0", 0.9: "np.isin"}),

@@ -20,6 +20,7 @@ CONVERTED = (
     "01_open_data",
     "02_dense_tagger",
     "04_lstm_tagger",
+    "06_jet_energy_scale",
     "07_hit_to_track",
 )
 #: Minutes of reading (words a minute) and of each thing to do; what the cells themselves take is added to that.
