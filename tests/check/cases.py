@@ -214,6 +214,11 @@ CASES = {
     ),
     "M5.05": ({}, "a", {"b": "made so", "c": "spectrum", "x": "one letter"}),
     "M5.06": ({}, 0.009 / 1.009, {0.9: "as many", 0.0009: "odds", 900: "odds fall", 7: "for each"}),
+    "M5.07": (
+        {"runs": PANEL_RUNS, "goal": Goal(0.962, 30)},
+        3,
+        {1: "fewer nodes", 2: "0.9500", 4: "run 3 does so", 5: "first column", 13: "first column"},
+    ),
     "M6.01": (
         JES,
         0.95,

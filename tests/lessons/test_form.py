@@ -20,6 +20,7 @@ CONVERTED = (
     "01_open_data",
     "02_dense_tagger",
     "03_cnn_tagger",
+    "05_comparing_taggers",
     "07_hit_to_track",
 )
 #: Minutes of reading (words a minute) and of each thing to do; what the cells themselves take is added to that.
