@@ -11,6 +11,13 @@ from jetlab.errors import ArgumentError
 from jetlab.metrics import Estimate
 from tests.check.test_engine import ODD
 
+#: An image of W minus QCD: less in the middle, more above and below.
+DIFFERENCE = np.zeros((25, 25))
+DIFFERENCE[12, 12], DIFFERENCE[[7, 17], 12] = -2.0, 1.0
+STEPS = {
+    name: Estimate(-0.001 * number, 0.001)
+    for number, name in enumerate(("not rotated", "not flipped", "not zoomed", "cropped to half the width"), start=1)
+}
 #: Prediction -> what was measured, what came out, and other guesses -> a word of what is said to them.
 CASES = {
     "P1.P1": ({"loss": 0.036, "noise": 0.2}, "b", {"a": "passes through all", "c": "*squares*"}),
@@ -48,6 +55,20 @@ CASES = {
     "M2.P3": ({"raw": [0.5, 0.5], "scaled": [0.965, 0.966]}, "c", {"a": "never gets that far", "b": "dead nodes"}),
     "M2.P4": ({"val_loss": [0.5, 0.3, 0.25, *[0.3] * 30]}, 3, {30: "begins early", 1: "Even 300"}),
     "M2.P5": ({"difference": Estimate(0.0007, 0.0006)}, "b", {"a": "little to add", "c": "whatever steps"}),
+    "M3.P1": ({"pictures": np.eye(10)}, 10, {60: "share a pixel", 2: "than you thought"}),
+    "M3.P2": ({"difference": DIFFERENCE}, "b", {"a": "two prongs", "c": "gathers it"}),
+    "M3.P3": ({"difference": Estimate(-0.001, 0.0012)}, "b", {"a": "needs many jets", "c": "keeps up"}),
+    "M3.P4": (
+        {"steps": STEPS},
+        "d",
+        {"a": "Not rotated, it changes by -0.0010", "b": "-0.0020", "c": "-0.0030 ± 0.0010"},
+    ),
+    "M3.P5": (
+        {"channels": Estimate(0.001, 0.001), "jets": Estimate(0.005, 0.001)},
+        "b",
+        {"a": "same few candidates", "c": "more than two"},
+    ),
+    "M3.P6": ({"light": 0.001, "heavy": 0.03}, "c", {"a": "distance of two prongs", "b": "Compare with the BDT"}),
     "M7.P1": ({"nearest": 0.85, "dbscan": 0.92, "hough": 0.95}, "c", {"a": "local decision", "b": "whole track"}),
     "M7.P2": (
         {"sizes": [10, 1000, 5000], "scores": [0.4, 0.7, 0.87], "yardstick": 0.85},
@@ -135,6 +156,16 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
         ("M2.P3", {"raw": [0.965], "scaled": [0.965]}, "a"),
         ("M2.P5", {"difference": Estimate(0.01, 0.001)}, "a"),
         ("M2.P5", {"difference": Estimate(-0.01, 0.001)}, "c"),
+        ("M3.P2", {"difference": -DIFFERENCE}, "a"),
+        ("M3.P2", {"difference": DIFFERENCE + DIFFERENCE.T}, "c"),
+        ("M3.P3", {"difference": Estimate(0.01, 0.001)}, "a"),
+        ("M3.P3", {"difference": Estimate(-0.01, 0.001)}, "c"),
+        ("M3.P4", {"steps": STEPS | {"not rotated": Estimate(-0.1, 0.001)}}, "a"),
+        ("M3.P5", {"channels": Estimate(0.001, 0.001), "jets": Estimate(0.001, 0.001)}, "c"),
+        ("M3.P5", {"channels": Estimate(0.01, 0.001), "jets": Estimate(0.001, 0.001)}, "a"),
+        ("M3.P6", {"light": 0.01, "heavy": 0.015}, "a"),
+        ("M3.P6", {"light": 0.01, "heavy": 0.05}, "b"),
+        ("M3.P6", {"light": 0.0, "heavy": 0.05}, "c"),
         ("M7.P3", {"before": 0.71, "after": 0.712}, "a"),
         ("M7.P3", {"before": 0.71, "after": 0.74}, "b"),
         ("M7.P4", {"scores": {10: 0.5, 500: 0.9}, "rival": 0.87}, "b"),
