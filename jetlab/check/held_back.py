@@ -45,7 +45,7 @@ def tagging(config: RunConfig) -> Parts:
     """
     with clock("held-back jets"):
         sample = catalog.load("jets")
-        parts, weight = _dealt(sample)
+        parts, weight = dealt(sample)
         made = inputs.prepare(sample, config, parts, weight)
     data = made.data
     assert data.w_validation is not None  # Data fills in ones
@@ -59,14 +59,14 @@ def columns(names: tuple[str, ...]) -> Parts:
     """Validation and held-back jets with these columns as inputs, (n, columns), unscaled; else as `tagging`."""
     with clock("held-back jets"):
         sample = catalog.load("jets")
-        (_, *seen), weight = _dealt(sample)
+        (_, *seen), weight = dealt(sample)
     x = np.stack([sample[name] for name in names], axis=1).astype(np.float64)
     y = (sample["jet_isW_ak7"] == 1).astype(np.float64)
     validation, held_back = (Part(x[part], y[part], weight[part]) for part in seen)
     return Parts(validation, held_back)
 
 
-def _dealt(sample: JetSample) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.float64]]:
+def dealt(sample: JetSample) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.float64]]:
     """Positions of the lessons' training and validation jets and of the held-back jets; the weights of all jets."""
     open_jets = _open(sample)
     train, validation, _ = (open_jets[part] for part in jets.split(sample[open_jets].event_index))

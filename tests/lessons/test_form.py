@@ -20,6 +20,7 @@ CONVERTED = (
     "01_open_data",
     "02_dense_tagger",
     "03_cnn_tagger",
+    "04_lstm_tagger",
     "05_comparing_taggers",
     "07_hit_to_track",
 )
