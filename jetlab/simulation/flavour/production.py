@@ -33,7 +33,7 @@ MAX_TRACKS = 25
 #: Of the jets wanted, from each process: half from top pairs.
 SHARES = {TTBAR: 0.5, LIGHT: 1 / 6, CHARM: 1 / 6, BOTTOM: 1 / 6}
 #: Jets per chunk, measured; only the first guess of how many chunks are needed.
-EXPECTED_JETS = {TTBAR: 2200, LIGHT: 1200, CHARM: 1200, BOTTOM: 1200}
+EXPECTED_JETS = {TTBAR: 2340, LIGHT: 1950, CHARM: 1950, BOTTOM: 1950}
 #: One chunk in so many of each process makes the templates of the likelihoods, and gives the sample no jets.
 TEMPLATES_IN = 5
 
@@ -79,7 +79,7 @@ def simulate_flavour(
     )
     with farm.executor(workers, dask) as executor:
         while True:
-            # Numbers from 0 make templates: they stay what they are when more jets are needed.
+            # One more in five, for the templates.
             tasks = plan({process: n + math.ceil(n / TEMPLATES_IN) for process, n in chunks.items()})
             farm.finish(tasks, parts, seed, recipe, executor)
             for_templates, for_jets = _dealt(tasks)
