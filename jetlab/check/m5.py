@@ -220,10 +220,10 @@ def _wrong_error(found: Estimate, expected: Estimate, rivals: Rivals) -> str:
     ratio = found.error / expected.error
     if 1 / OFF < ratio < OFF:
         return ""
-    errors = [evaluate(rivals.y, score, rivals.weight, 50)["auc"].error for score in (rivals.first, rivals.second)]
+    one, other = (evaluate(rivals.y, score, rivals.weight, 50)["auc"].error for score in (rivals.first, rivals.second))
     if found.error <= 0:
         return "the uncertainty is zero: are the jets drawn anew each time, with repetition?"
-    if ratio > OFF and 1 / OFF < found.error / float(np.hypot(*errors)) < OFF:
+    if ratio > OFF and 1 / OFF < found.error / float(np.hypot(one, other)) < OFF:
         return "this is the uncertainty for two samples of jets: take the *same* drawn jets for both taggers."
     if ratio < 0.5:
         return (

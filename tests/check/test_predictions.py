@@ -86,7 +86,7 @@ CASES = {
         "a",
         {"b": "For BDT it is 0.40", "c": "0.30", "d": "For deep sets"},
     ),
-    "M4.P1": ({"auc": 0.56}, "a", {"b": "something gets through", "c": "not in a form"}),
+    "M4.P1": ({"auc": 0.56}, "a", {"b": "not in a form", "c": "not in a form"}),
     "M4.P2": (
         {"aucs": {"a": 0.6, "b": 0.8, "c": 0.55, "d": 0.61, "e": 0.58}, "broken": 0.56},
         "b",
