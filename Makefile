@@ -14,10 +14,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 # Lessons run with short trainings in tests; FAST=0 trains them as a participant does.
 FAST ?= 1
 DEVICE ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
-# Each lesson with the outputs of its last test run: `make test` writes them, and `make site` where that is out of date.
-LESSONS := $(shell find notebooks -name '*.ipynb' -not -path '*/.ipynb_checkpoints/*')
-RUNS := $(LESSONS:notebooks/%=build/lessons/%)
-SHOWN := $(shell find jetlab data benchmarks/results -type f -not -path '*/__pycache__/*')
+# FULL=1 shows lessons as participants run them, without it the short runs of `make test`.
+SHOWN := $(if $(FULL),build/full,build/lessons)
 # JupyterLab refuses to run as root, as it does in a container, unless told to.
 ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -32,7 +30,8 @@ help:
 	@echo "make test             set up, then run every test; TEST_ARGS='-k io' or a lesson's path picks some; FAST=0 trains in full"
 	@echo "make coverage         run the tests without the lessons, and list the lines that none of them runs"
 	@echo "make test-ipykernel6  run the browser tests on the last ipykernel before 7"
-	@echo "make site             build the web site, lessons with their outputs, in build/site; JETLAB_HUB=https://... for yours"
+	@echo "make site             build the web site, lessons with their outputs, in build/site; JETLAB_HUB=https://... for yours;"
+	@echo "                      FULL=1 runs the lessons in full first, half an hour for those that have changed"
 	@echo "make figures          draw the lessons' figures anew, from docs/figures into notebooks/figures"
 	@echo "make format           format code and notebooks"
 	@echo "make clean-notebooks  strip outputs from the notebooks, as they are stored"
@@ -61,17 +60,13 @@ test-ipykernel6: $(TEST_READY)
 	$(BIN)/python -m pip install -q --target build/ipykernel6 --upgrade --no-deps 'ipykernel<7'
 	PYTHONPATH=build/ipykernel6 $(BIN)/python -m pytest -m browser tests/browser
 
-# The lessons of build/lessons are copied, not linked: links between lessons are looked up beside the real files.
-site: $(TEST_READY) $(RUNS)
-	rm -rf build/lessons/figures
-	cp -R notebooks/figures build/lessons/figures
+# The runs are copied, not linked: links between lessons are looked up beside the real files.
+site: $(TEST_READY)
+	$(BIN)/python -m tests.lessons.runs $(if $(FULL),--full)
 	rm -rf docs/notebooks
-	cp -r build/lessons docs/notebooks
+	cp -r $(SHOWN) docs/notebooks
 	$(BIN)/python -m sphinx -E -W --keep-going --quiet -d build/doctrees docs build/site
 	@echo "Open build/site/index.html"
-
-$(RUNS): build/lessons/%: notebooks/% $(SHOWN) | $(TEST_READY)
-	JETLAB_FAST=1 $(BIN)/python -m pytest --nbval-lax -k Cell $<
 
 figures: $(TEST_READY)
 	$(BIN)/python docs/figures

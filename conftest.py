@@ -3,13 +3,12 @@
 notebooks/02_dense_tagger.ipynb stands for the two copies of M2 that `jetlab release` hands out. Both run on jetlab's
 wheel, away from the repository (tests/released.py). Of the copy with solutions nbval runs each cell as a test,
 with the cells tagged `test` in their places; a solution that gets a hint fails. The copy without solutions runs
-meanwhile, in a kernel of its own, and is one test more. A lesson that passed is stored with its outputs in
-build/lessons, which is what `make site` renders.
+meanwhile, in a kernel of its own, and is one test more. A lesson that passed is stored with its outputs, which is what
+`make site` renders (tests/lessons/runs.py).
 """
 
 import atexit
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,12 +22,11 @@ import pytest
 from nbval.kernel import RunningKernel
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from tests.lessons import released, run_lesson
+from tests.lessons import released, run_lesson, runs
 
 #: What Binder gives a participant.
 MEMORY_LIMIT_GB = 2.0
-LESSONS = Path(__file__).resolve().parent / "notebooks"
-RUNS = LESSONS.parent / "build" / "lessons"
+LESSONS = runs.LESSONS
 
 # A slider draws with what its names mean when it is moved: a later cell may have used one for something else.
 REDRAW = """
@@ -174,13 +172,10 @@ def _run(item: IPyNbCell, code: str) -> str:
 
 
 def _keep(path: Path, notebook: nbformat.NotebookNode) -> None:
-    """Store a lesson of the kit of which every cell has run, and the figures it shows."""
+    """Store a lesson of the kit of which every cell has run."""
     whole = all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
     if whole and path.is_relative_to(LESSONS):
-        target = RUNS / path.relative_to(LESSONS)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, target)
-        shutil.copytree(LESSONS / "figures", RUNS / "figures", dirs_exist_ok=True)
+        runs.keep(path, notebook)
 
 
 def _peak_memory(pid: int) -> float | None:

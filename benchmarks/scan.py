@@ -4,7 +4,8 @@
     python benchmarks/scan.py grid [--stage first|full] [--minutes 25]
 
 `speed` trains the dense default on the shipped jets with as many learning rates as there are points: in a plain loop of
-`training.run`, by a Dask worker, by two, and, some points, in a plain loop of `model.fit` with the same patience.
+`training.run`, by a Dask worker with all cores as the loop has them (the overhead), by a worker with one core and by
+two of these (the gain of a second), and, some points, in a plain loop of `model.fit` with the same patience.
 All are warm: networks were built before, and the workers run. `grid` trains LSTMs on the full sample (`JETLAB_DATA`
 says where it is) until the time is over, and goes on there the next time. Numbers go to benchmarks/results/scan.json,
 with the points that are still missing.
@@ -12,12 +13,14 @@ with the points that are still missing.
 
 import argparse
 import json
+import logging
 import os
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import distributed
 import numpy as np
 from machine import this_machine
 
@@ -25,6 +28,7 @@ from jetlab import catalog, inputs, jets, models, scan, training
 from jetlab.backend import load_keras, seeded
 from jetlab.config import RunConfig
 from jetlab.scan import Space, Study, Table
+from jetlab.threads import cores
 
 RESULTS = Path(__file__).parent / "results" / "scan.json"
 PACKAGES = ("keras", "tensorflow-cpu", "numpy", "optuna", "distributed")
@@ -83,12 +87,19 @@ def quiet(study: Study) -> None:
     """No progress bar: it would be timed too."""
 
 
-def by_dask(space: Space, warm: Space, prepare: Any, workers: int, folder: Path) -> float:
-    """Seconds of a scan on warm workers."""
-    from jetlab.scan import crew
-
-    with crew.farm(workers) as farm:
-        address = farm.address
+def by_dask(space: Space, warm: Space, prepare: Any, workers: int, threads: int, folder: Path) -> float:
+    """Seconds of a scan on warm workers, whose TensorFlow has so many threads each."""
+    variables = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    cluster = distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        dashboard_address=":0",
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+        env=dict.fromkeys(variables, str(threads)),
+    )
+    with cluster:
+        address = cluster.scheduler_address
         scan.run(warm, prepare, dask=address, on_change=quiet)
         file = folder / f"speed-{workers}-{time.time_ns()}"
         seconds = timed(lambda: scan.run(space, prepare, file, dask=address, on_change=quiet))
@@ -106,20 +117,27 @@ def speed(points: int, folder: Path) -> dict[str, Any]:
     training.run(configs[0], data)
     loads = [os.getloadavg()[0]]
     bare = timed(lambda: [training.run(config, data) for config in configs])
-    one = by_dask(space, warm, prepare, 1, folder)
-    two = by_dask(space, warm, prepare, 2, folder)
+    alone = by_dask(space, warm, prepare, 1, cores(), folder)
+    one = by_dask(space, warm, prepare, 1, 1, folder)
+    two = by_dask(space, warm, prepare, 2, 1, folder)
     few = configs[:: max(1, points // FIT_POINTS)][:FIT_POINTS]
     fit(few[0], data)
     loop = timed(lambda: [fit(config, data) for config in few]) * points / len(few)
     loads.append(os.getloadavg()[0])
     return {
         "two_workers_over_one": one / two,
-        "overhead": one / bare - 1,
+        "overhead": alone / bare - 1,
         "ratio_to_loop": loop / two,
         "speed": {
             "points": points,
             "training_jets": len(data.y_train),
-            "seconds": {"loop of training.run": bare, "one worker": one, "two workers": two, "loop of model.fit": loop},
+            "seconds": {
+                "loop of training.run": bare,
+                "one worker with all cores": alone,
+                "one worker with one core": one,
+                "two workers with one core each": two,
+                "loop of model.fit": loop,
+            },
             "model_fit_points": len(few),
             "load_before_and_after": loads,
             "machine": this_machine(*PACKAGES),

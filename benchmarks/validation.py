@@ -16,7 +16,8 @@ from machine import this_machine
 from tqdm import tqdm
 
 from jetlab import catalog, io
-from jetlab.simulation import chunk, validation
+from jetlab.simulation import chunk, pile_up, validation
+from jetlab.simulation.farm import pythia_seed, seed_of
 from jetlab.simulation.generator import SOFT_QCD
 
 RESULT = Path(__file__).parent / "results" / "validation.json"
@@ -28,8 +29,8 @@ def simulate(number: int, seed: int, parts: Path) -> Path:
     path = parts / f"soft_qcd-{seed}-{number}.npz"
     if path.exists():
         return path
-    pool = chunk.minimum_bias_pool(3000, chunk.seed_of(seed, "pile-up") % 900_000_000 + 1)
-    chunk_seed = chunk.seed_of(seed, f"soft_qcd-{number}")
+    pool = pile_up.minimum_bias_pool(3000, pythia_seed(seed_of(seed, "pile-up")))
+    chunk_seed = seed_of(seed, f"soft_qcd-{number}")
     made = chunk.simulate_chunk(SOFT_QCD, EVENTS_PER_CHUNK, pool, chunk_seed, validation.RUN_160578)
     chunk.save_chunk(path, made)
     return path

@@ -1,5 +1,6 @@
 """Sphinx: the README, the instructors' page, the lessons as they ran and the API. `make site` builds it."""
 
+import json
 import os
 import pkgutil
 import re
@@ -8,12 +9,12 @@ from pathlib import Path
 
 import numpy.typing
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.util.typing import stringify_annotation
 
 import jetlab
 
 HERE = Path(__file__).resolve().parent
-LESSONS = HERE.parent / "notebooks"
 sys.path.insert(0, str(HERE))  # for lesson_page and mathml
 
 project = "jetlab"
@@ -23,10 +24,6 @@ release = jetlab.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml"]
 default_role = "literal"
 
-# `make site` ran the lessons and put the runs here; one that the kit no longer has is left out.
-runs = HERE / "notebooks"
-gone = [run for run in runs.rglob("*.ipynb") if not (LESSONS / run.relative_to(runs)).exists()]
-exclude_patterns = [run.relative_to(HERE).as_posix() for run in gone]
 nb_execution_mode = "off"
 nb_custom_formats = {".ipynb": "lesson_page.read"}
 nb_ipywidgets_js = {}
@@ -75,6 +72,13 @@ def _modules(package: str) -> list[str]:
     return [package, *(f"{package}.{name}" for name in found if not name.startswith("_"))]
 
 
+def _mark_preview(app: Sphinx, config: Config) -> None:
+    """Say on every page of a site whose lessons ran in the short mode that it is not the real one."""
+    runs = [json.loads(run.read_text()) for run in Path(app.srcdir, "notebooks").rglob("*.ipynb")]
+    if any(run["metadata"].get("jetlab", {}).get("short") for run in runs):
+        config.html_theme_options["announcement"] = "A preview: the lessons' outputs come from short runs."
+
+
 def _list_modules(app: Sphinx, docname: str, source: list[str]) -> None:
     """Add to pages what is made: the modules of each package, the names by lesson, the validation of the simulation."""
     import names  # beside this file, as are validation, lesson_page and mathml
@@ -109,6 +113,7 @@ def _short_types(
 
 def setup(app: Sphinx) -> None:
     """Connect what is ours to Sphinx."""
+    app.connect("config-inited", _mark_preview)
     app.connect("source-read", _list_modules)
     app.connect("autodoc-process-signature", _short_types)
     app.connect("autodoc-process-docstring", _plain_text, priority=400)  # before napoleon reads the sections

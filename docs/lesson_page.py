@@ -22,7 +22,8 @@ def read(text: str) -> nbformat.NotebookNode:
             cell.metadata["mystnb"] = {"code_prompt_show": "Solution", "code_prompt_hide": "Solution"}
         if cell.cell_type == "code":
             cell.outputs = [output for output in map(_still, cell.outputs) if output is not None]
-    if any(cell.cell_type == "code" and re.search(r"\bfast(_mode)?\(", cell.source) for cell in notebook.cells):
+    shortened = any(re.search(r"\bfast(_mode)?\(", cell.source) for cell in notebook.cells if cell.cell_type == "code")
+    if shortened and notebook.metadata.get("jetlab", {}).get("short"):
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell(SHORT))
     return notebook
 

@@ -186,6 +186,13 @@ ENTRIES = {
         "BSD-3",
         command="jetlab simulate jets --jets 150000 --output {path}",
     ),
+    "flavour_full": Entry(
+        "600,000 b, c and light jets at 13 TeV for flavour tagging, with tracks and vertices; you make them",
+        "flavour_full.h5",
+        "about 90 MB",
+        "BSD-3",
+        command="jetlab simulate flavour --jets 600000 --output {path}",
+    ),
     "cms2011_jets": Entry(
         "real CMS jets of 2011, run 160578, as in the DS@HEP 2017 hands-on: no labels, no generator jets",
         "cms2011_jets.npy",

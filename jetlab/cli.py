@@ -79,22 +79,28 @@ def _parser() -> argparse.ArgumentParser:
         description="Simulate W and QCD jets at 7 TeV, half each, with pile-up and a CMS-like detector. "
         "An interrupted run resumes when the same command is given again.",
     )
-    jets.add_argument("--jets", type=_positive, required=True, metavar="N", help="selected jets wanted, half of them W")
-    jets.add_argument("--seed", type=_natural, default=1, metavar="S", help="the same seed gives the same jets (1)")
-    jets.add_argument(
-        "--workers", type=_positive, default=2, metavar="W", help="processes at work; not in the result (2)"
-    )
-    jets.add_argument(
-        "--dask", metavar="ADDRESS", help="let the workers of this Dask scheduler do it, instead of processes here"
-    )
+    _add_chunks(jets, "selected jets wanted, half of them W", "ROOT file to write")
     jets.add_argument(
         "--variation",
         choices=("nominal", "shower", "detector", "ww"),
         default="nominal",
         help="for systematic uncertainties: another parton shower, a shifted detector, or W from pairs of W (nominal)",
     )
-    jets.add_argument("--output", type=Path, required=True, metavar="PATH", help="ROOT file to write")
     jets.set_defaults(run=_simulate_jets)
+    flavour = samples.add_parser(
+        "flavour",
+        help="b, c and light jets at 13 TeV, with tracks and vertices of an ATLAS-like tracker",
+        description="Simulate jets for flavour tagging at 13 TeV, half from top pairs, half from a Z', with pile-up "
+        "and an ATLAS-like tracker. An interrupted run resumes when the same command is given again.",
+    )
+    _add_chunks(flavour, "jets wanted, half of them from top pairs", "HDF5 file to write")
+    flavour.add_argument(
+        "--variation",
+        choices=("nominal", "alternative"),
+        default="nominal",
+        help="another simulation to judge the first by: other parton shower, worse tracks (nominal)",
+    )
+    flavour.set_defaults(run=_simulate_flavour)
     hits = samples.add_parser(
         "hits",
         help="events of the tracking lesson's toy detector",
@@ -129,6 +135,19 @@ def _parser() -> argparse.ArgumentParser:
     release.add_argument("folder", type=Path, metavar="DIR", help="folder to write to, new or empty")
     release.set_defaults(run=_release)
     return parser
+
+
+def _add_chunks(parser: argparse.ArgumentParser, jets: str, output: str) -> None:
+    """The options of samples that are made in chunks; `jets` and `output` are help texts."""
+    parser.add_argument("--jets", type=_positive, required=True, metavar="N", help=jets)
+    parser.add_argument("--seed", type=_natural, default=1, metavar="S", help="the same seed gives the same jets (1)")
+    parser.add_argument(
+        "--workers", type=_positive, default=2, metavar="W", help="processes at work; not in the result (2)"
+    )
+    parser.add_argument(
+        "--dask", metavar="ADDRESS", help="let the workers of this Dask scheduler do it, instead of processes here"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="PATH", help=output)
 
 
 def _add_scan(commands: Any) -> None:
@@ -172,15 +191,19 @@ def _doctor(options: argparse.Namespace) -> int:
 def _simulate_jets(options: argparse.Namespace) -> int:
     from jetlab.simulation import simulate_jets
 
-    simulate_jets(
-        jets=options.jets,
-        seed=options.seed,
-        workers=options.workers,
-        output=options.output,
-        variation=options.variation,
-        dask=options.dask,
-    )
+    simulate_jets(**_chunk_options(options))
     return 0
+
+
+def _simulate_flavour(options: argparse.Namespace) -> int:
+    from jetlab.simulation import simulate_flavour
+
+    simulate_flavour(**_chunk_options(options))
+    return 0
+
+
+def _chunk_options(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in ("jets", "seed", "workers", "output", "variation", "dask")}
 
 
 def _failed(reason: object) -> int:

@@ -39,6 +39,18 @@ def test_simulate_hands_its_options_on(simulation: Callable) -> None:
     assert calls == [given | {"seed": 7, "workers": 3}, given, given | asked]
 
 
+def test_simulate_flavour_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    module = types.ModuleType("jetlab.simulation")
+    module.simulate_flavour = lambda **options: calls.append(options)
+    monkeypatch.setitem(sys.modules, "jetlab.simulation", module)
+    words = ["simulate", "flavour", "--jets", "2000", "--output", "f.h5"]
+    assert cli.main(words) == 0
+    assert cli.main([*words, "--variation", "alternative", "--workers", "5", "--dask", "tcp://farm:8786"]) == 0
+    given = {"jets": 2000, "seed": 1, "workers": 2, "output": Path("f.h5"), "variation": "nominal", "dask": None}
+    assert calls == [given, given | {"variation": "alternative", "workers": 5, "dask": "tcp://farm:8786"}]
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

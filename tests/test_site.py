@@ -113,9 +113,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     (folder / "docs" / "notebooks").mkdir(parents=True)
     (folder / "docs" / "api").mkdir()
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), folder / "docs" / "notebooks" / "01_test.ipynb")
+    for name, short in (("01_test", True), ("02_full", False)):
+        run = new_notebook(cells=cells, metadata=kernel | {"jetlab": {"short": short, "digest": "0"}})
+        nbformat.write(run, folder / "docs" / "notebooks" / f"{name}.ipynb")
     (folder / "docs" / "api" / "jetlab.io.md").write_text((DOCS / "api" / "jetlab.io.md").read_text())
-    (folder / "docs" / "index.md").write_text("# Test\n\n```{toctree}\nnotebooks/01_test\napi/jetlab.io\n```\n")
+    (folder / "docs" / "index.md").write_text(
+        "# Test\n\n```{toctree}\nnotebooks/01_test\nnotebooks/02_full\napi/jetlab.io\n```\n"
+    )
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-c", str(DOCS)]
     command += [str(folder / "docs"), str(folder / "site")]
     environment = os.environ | {"JETLAB_HUB": "https://hub.our.org"}
@@ -146,7 +150,12 @@ def test_widgets_become_pictures(site: dict[str, str]) -> None:
 
 
 def test_readers_are_told_of_the_short_run(site: dict[str, str]) -> None:
-    assert site["01_test"].count("come from a short run") == 1
+    assert site["01_test"].count("on this page come from a short run") == 1
+    assert "on this page come from a short run" not in site["02_full"]
+
+
+def test_a_site_with_short_runs_is_marked_as_a_preview(site: dict[str, str]) -> None:
+    assert site["02_full"].count("A preview: the lessons' outputs") == 1
 
 
 def test_the_map_of_lessons_leads_to_pages(site: dict[str, str]) -> None:

@@ -219,8 +219,8 @@ TASKS["M4.B1"] = recipe
 
 
 def _made(built: Any, sample: JetSample, train: NDArray[np.int64]) -> NDArray[Any]:
-    returned = attempt("Your recipe", built, sample, train)
-    x: NDArray[Any] = attempt("Making an array of what your recipe returns", np.asarray, returned)
+    made = attempt("Your recipe", built, sample, train)
+    x: NDArray[Any] = attempt("Making an array of what your recipe returns", np.asarray, made)
     if x.ndim != 3 or len(x) != len(sample) or 0 in x.shape:
         raise Refused(
             f"for {len(sample)} jets your recipe returns an array of shape {x.shape}; it should be (jets, places, "

@@ -19,7 +19,7 @@ from jetlab.io import schema
 from jetlab.io.sample import DataError, JetSample, group
 
 IJET = schema.CANDIDATE["ak7pfcand_ijet"]
-COLUMNS = {**schema.TUPLE, **schema.OTHER, **schema.TRACK, "ijet": IJET}
+COLUMNS = {**schema.TUPLE, **schema.OTHER, **schema.TRACK, **schema.FLAVOUR, **schema.FLAVOUR_TRACK, "ijet": IJET}
 #: How many jets of the original were left out, because they have no candidates.
 DROPPED = "without_candidates"
 NOT_STORED = ("units", "schema_version", "candidates")
@@ -131,7 +131,8 @@ def column(values: np.ndarray, name: str, where: str) -> np.ndarray:
         where: the file (and tree), for the message.
 
     Raises:
-        DataError: not one number per row, fractions or overflow where whole numbers belong, NaN or infinity.
+        DataError: not one number per row, fractions or overflow where whole numbers belong, NaN (where the
+            schema does not say that it means none) or infinity.
     """
     if values.ndim != 1 or values.dtype.kind not in "biuf":
         raise DataError(f"{where}: column '{name}' holds {values.dtype}, not one number per row: write it as numbers.")
@@ -149,7 +150,8 @@ def column(values: np.ndarray, name: str, where: str) -> np.ndarray:
         with np.errstate(over="ignore"):
             values = values.astype(dtype, copy=False)
     if values.dtype.kind == "f":
-        bad = np.flatnonzero(~np.isfinite(values))
+        missing = np.isnan(values) if spec is not None and spec.optional else False
+        bad = np.flatnonzero(~(np.isfinite(values) | missing))
         if bad.size:
             raise DataError(
                 f"{where}: column '{name}' is NaN or infinite in {bad.size:,} of {counted(values.size, 'row')}, "

@@ -98,15 +98,16 @@ class JetSample:
         if name in self.jets.fields:
             values = self.jets[name]
             return ak.to_numpy(values) if values.ndim == 1 else values
-        known = {**schema.TUPLE, **schema.OTHER, **schema.TRACK}
+        known = {**schema.TUPLE, **schema.OTHER, **schema.TRACK, **schema.FLAVOUR, **schema.FLAVOUR_TRACK}
         message = f"{self._source} has no column '{name}'"
         if name == "ak7pfcand_ijet":
             message += ": which jet of its event a candidate belongs to is kept once per jet, in 'ijet'."
         elif name in schema.TRACK and self.tracks is not None:
             message += ": its tracks are not linked to jets yet; call jetlab.jets.match_tracks(sample) first."
         elif name in known:
+            other = "flavour_full" if name in schema.FLAVOUR or name in schema.FLAVOUR_TRACK else "jets"
             message += (
-                f" ({known[name].meaning}): do without it, or take a sample that has it, as catalog.load('jets')."
+                f" ({known[name].meaning}): do without it, or take a sample that has it, as catalog.load('{other}')."
             )
         else:
             message += f", nor is it a name of the schema; there are: {', '.join(self.columns)}."

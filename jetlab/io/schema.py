@@ -12,11 +12,12 @@ RADIUS = 0.7
 
 
 class Column(NamedTuple):
-    """One column: numpy dtype, unit (empty: dimensionless) and meaning."""
+    """One column: numpy dtype, unit (empty: dimensionless) and meaning; `optional`: NaN where there is none."""
 
     dtype: str
     unit: str
     meaning: str
+    optional: bool = False
 
 
 KEY = ("run", "lumi", "event")
@@ -80,8 +81,51 @@ OTHER = {
     "jet_isTop_ak7": Column("i4", "", "1: a hadronic top, merged in this jet; 0: not"),
     "jet_isH_ak7": Column("i4", "", "1: a Higgs that decays to two b quarks, merged in this jet; 0: not"),
     "jet_isG_ak7": Column("i4", "", "1: a gluon jet, by its parton flavour; 0: not"),
-    "jet_flavour_ak7": Column("i4", "", "hadron flavour: 5 has a b hadron, 4 a c hadron, 0 neither (simulation)"),
+    "jet_flavour_ak7": Column("i4", "", "hadron flavour: 5 a b hadron, 4 a c hadron, 15 a tau, 0 none (simulation)"),
     "jet_parton_ak7": Column("i4", "", "parton flavour: PDG id of the parton, 21 a gluon, 0 none (simulation)"),
+}
+
+#: What the flavour-tagging sample has besides, for each jet; arXiv:1907.05120 and ATL-PHYS-PUB-2017-013 for the names.
+FLAVOUR = {
+    "jet_process_ak7": Column("i4", "", "0: from top pairs; from a Z' to 1: light quarks, 2: cc, 3: bb (simulation)"),
+    "ip2d_bu": Column("f4", "", "log-likelihood ratio of b and light jets, from transverse impact parameters", True),
+    "ip2d_bc": Column("f4", "", "log-likelihood ratio of b and c jets, from transverse impact parameters", True),
+    "ip3d_bu": Column("f4", "", "log-likelihood ratio of b and light jets, from both impact parameters", True),
+    "ip3d_bc": Column("f4", "", "log-likelihood ratio of b and c jets, from both impact parameters", True),
+    "sv_mass": Column("f4", "GeV", "secondary vertex: invariant mass of its tracks as pions", True),
+    "sv_efrac": Column("f4", "", "secondary vertex: energy of its tracks over that of all tracks of the jet", True),
+    "sv_ntracks": Column("f4", "", "secondary vertex: number of tracks", True),
+    "sv_npairs": Column("f4", "", "two-track vertices found on the way to it", True),
+    "sv_l3d": Column("f4", "mm", "secondary vertex: distance to the primary vertex", True),
+    "sv_lxy": Column("f4", "mm", "secondary vertex: distance to the primary vertex across the beam", True),
+    "sv_significance": Column("f4", "", "sv_l3d over its uncertainty", True),
+    "sv_dr": Column("f4", "", "secondary vertex: dR of its direction, seen from the primary vertex, and the jet", True),
+    "jf_mass": Column("f4", "GeV", "decay chain: invariant mass of its tracks as pions", True),
+    "jf_efrac": Column("f4", "", "decay chain: energy of its tracks over that of all tracks of the jet", True),
+    "jf_significance": Column("f4", "", "decay chain: mean distance of its vertices over the uncertainty", True),
+    "jf_nvertices": Column("f4", "", "decay chain: vertices of two tracks or more", True),
+    "jf_nsingle": Column("f4", "", "decay chain: single tracks that cross the line of flight away from a vertex", True),
+    "jf_ntracks": Column("f4", "", "decay chain: tracks in its vertices of two tracks or more", True),
+    "jf_dr": Column("f4", "", "decay chain: dR of the sum of its tracks' momenta and the jet", True),
+    "muon_pt": Column("f4", "GeV", "hardest muon in the jet: transverse momentum", True),
+    "muon_ptrel": Column("f4", "GeV", "hardest muon in the jet: momentum across the jet's axis", True),
+    "muon_dr": Column("f4", "", "hardest muon in the jet: dR to the jet", True),
+    "muon_d0_significance": Column("f4", "", "hardest muon in the jet: signed d0 over its uncertainty", True),
+    "hadron_pt": Column("f4", "GeV", "hadron or tau that gives the flavour: transverse momentum (simulation)", True),
+    "hadron_l3d": Column("f4", "mm", "hadron or tau that gives the flavour: length of its flight (simulation)", True),
+    "hadron_ctau": Column("f4", "mm", "hadron or tau that gives the flavour: proper time, times c (simulation)", True),
+}
+
+#: Of each track of a jet of that sample.
+FLAVOUR_TRACK = {
+    "track_ptfrac": Column("f4", "", "transverse momentum over that of the jet"),
+    "track_dr": Column("f4", "", "dR to the jet"),
+    "track_d0_significance": Column("f4", "", "d0 over its uncertainty; positive: crosses the axis ahead"),
+    "track_z0_significance": Column("f4", "", "z0 over its uncertainty, with a sign as d0"),
+    "track_ninner": Column("i1", "", "hits in the two innermost pixel layers"),
+    "track_npixel": Column("i1", "", "hits in the four pixel layers"),
+    "track_nshared": Column("i1", "", "pixel hits shared with another track"),
+    "track_nstrips": Column("i1", "", "hits in the strips"),
 }
 
 #: The 31 columns of the original tuple, one row per candidate.

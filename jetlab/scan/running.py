@@ -5,6 +5,7 @@ import json
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -20,6 +21,8 @@ from jetlab.training import checkpoint
 
 #: Seconds between two looks at what others do, and at the control.
 LOOK = 0.25
+#: Seconds without any worker after which a scan says what it waits for.
+PATIENCE = 20.0
 #: Makes the inputs of a configuration, as `inputs.remembering` gives it; or the inputs, where they are always the same.
 Source = training.Data | Callable[[RunConfig], inputs.Prepared]
 
@@ -107,6 +110,7 @@ class _Runner:
         self._pruned: set[int] = set()
         self._shared: dict[str, Any] = {}
         self._crew: Here | Farm
+        self._last_seen, self._warned = time.monotonic(), False
 
     def go(self, crew: Here | Farm) -> None:
         """Train until nothing is left, also of what others leave, or until stopped."""
@@ -138,6 +142,7 @@ class _Runner:
         if self._control.held.is_set():
             time.sleep(0 if self._at_work else LOOK)
             return True
+        self._look_for_workers()
         while len(self._at_work) < self._crew.size and not self._control.stopped.is_set():
             point = self._study.claim(self._wanted)
             if point is None:
@@ -149,6 +154,18 @@ class _Runner:
             self._on_change(self._study)
             self._submit(point.number)
         return True
+
+    def _look_for_workers(self) -> None:
+        """Warn, once, where there has been no worker for long: a farm may give one later, or never."""
+        if self._crew.size:
+            self._last_seen = time.monotonic()
+        elif not self._warned and time.monotonic() - self._last_seen > PATIENCE:
+            self._warned = True
+            warnings.warn(
+                "The Dask cluster has no worker yet, and the scan waits for one. If none should come: are the farm's "
+                "jobs running, and can they reach the scheduler?",
+                stacklevel=2,
+            )
 
     def _submit(self, number: int) -> None:
         configs = self._at_work[number]

@@ -1,9 +1,11 @@
-"""Simulated jets in the CMS 2011 schema: Pythia 8, pile-up, a CMS-like detector, FastJet.
+"""Simulated jets: Pythia 8, pile-up, detectors, FastJet. Here those of the CMS 2011 schema, in `flavour` others.
 
-The order of the modules is the order of the data: generator -> detector -> reconstruction -> events (one chunk) ->
-correction -> production (all chunks, one file).
+The order of the modules is the order of the data: generator -> pile_up -> detector -> reconstruction -> chunk ->
+correction -> merging -> production (one file). `farm` makes chunks in parallel, for any sample.
 """
 
-from jetlab.simulation.production import SimulationError, simulate_jets
+from jetlab.simulation.farm import SimulationError
+from jetlab.simulation.flavour import simulate_flavour
+from jetlab.simulation.production import simulate_jets
 
-__all__ = ["SimulationError", "simulate_jets"]
+__all__ = ["SimulationError", "simulate_flavour", "simulate_jets"]

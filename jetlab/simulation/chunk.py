@@ -3,27 +3,18 @@
 The order is: generate, overlay pile-up, detector, jets, generator match.
 """
 
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from jetlab.angles import wrap
-from jetlab.io.checks import atomic
 from jetlab.simulation import detector, reconstruction
-from jetlab.simulation.generator import (
-    MINIMUM_BIAS,
-    Array,
-    Collisions,
-    Generator,
-    Particles,
-    Process,
-    concatenate,
-)
+from jetlab.simulation.farm import pythia_seed, save_arrays, stack
+from jetlab.simulation.generator import Array, Collisions, Generator, Particles, Process
 from jetlab.simulation.parameters import CMS, Detector
+from jetlab.simulation.pile_up import overlay
 
 TRACK_MIN_PT = 1.0  # GeV
 #: Spectrum of the W's jets over that of QCD, against generator pt (GeV), to a constant factor, measured, with a floor.
@@ -55,45 +46,6 @@ class Conditions:
     gen_pt_edges: tuple[float, ...] = (130.0, 150.0, 175.0, 200.0, 230.0, 270.0, 320.0, 400.0, 500.0, 700.0)
 
 
-@dataclass(frozen=True)
-class Task:
-    """One chunk: its process, its number among the chunks of that process, and its luminosity section."""
-
-    process: Process
-    number: int
-    lumi: int
-
-    @property
-    def name(self) -> str:
-        """What its file is called and its seed derives from."""
-        return f"{self.process.name}-{self.number:05d}"
-
-    def file(self, parts: Path) -> Path:
-        """Where it is kept when finished."""
-        return parts / f"{self.name}.npz"
-
-
-def plan(chunks: dict[Process, int]) -> list[Task]:
-    """The first chunks of each process, each with a luminosity section of its own."""
-    return [
-        Task(process, i, i * len(chunks) + position + 1)
-        for position, (process, n) in enumerate(chunks.items())
-        for i in range(n)
-    ]
-
-
-def seed_of(seed: int, name: str) -> int:
-    """Seed of the part `name` of the run with that seed."""
-    return int(np.random.SeedSequence([seed, zlib.crc32(name.encode())]).generate_state(1)[0])
-
-
-def minimum_bias_pool(n_events: int, seed: int) -> Particles:
-    """Visible particles of minimum-bias collisions, sorted by event."""
-    (collisions,) = Generator(MINIMUM_BIAS, seed).batches(n_events, size=n_events)
-    particles = collisions.particles
-    return particles.take(np.abs(particles.eta) < CMS.max_eta)
-
-
 TABLES = ("calibration", "jets", "candidates", "tracks")
 TOTALS = ("cross_section", "events", "sum_of_weights")
 
@@ -119,9 +71,9 @@ class Chunk:
 
 def simulate_chunk(process: Process, events: int, pool: Particles, seed: int, conditions: Conditions) -> Chunk:
     """Simulate `events` collisions of `process`; the same seed gives the same chunk."""
-    pythia_seed, numpy_seed = np.random.SeedSequence(seed).generate_state(2)
+    generator_seed, numpy_seed = np.random.SeedSequence(seed).generate_state(2)
     rng = np.random.default_rng(numpy_seed)
-    generator = Generator(process, int(pythia_seed % 900_000_000) + 1, conditions.shower)
+    generator = Generator(process, pythia_seed(int(generator_seed)), conditions.shower)
     parts = []
     for collisions in generator.batches(events):
         kept = thinned(collisions, rng) if process.thinned else collisions
@@ -143,48 +95,13 @@ def thinned(collisions: Collisions, rng: np.random.Generator) -> Collisions:
     return replace(collisions, weight=collisions.weight / share).take(rng.random(len(collisions)) < share)
 
 
-def _overlay(
-    collisions: Collisions, pool: Particles, conditions: Conditions, rng: np.random.Generator
-) -> tuple[Particles, Array, Array]:
-    """The hard collisions with pile-up from the pool, each rotated in phi and mirrored in eta at random.
-
-    Also returns each particle's vertex position along the beam relative to the hard collision, mm, and the number of
-    pile-up collisions of each event.
-    """
-    n = len(collisions)
-    count = rng.poisson(conditions.mean_pile_up, n)
-    event = np.repeat(np.arange(n), count)
-    vertex = np.arange(len(event)) - np.repeat(np.cumsum(count) - count, count) + 1
-    pool_events = pool.event[-1] + 1
-    pick = rng.integers(0, pool_events, len(event))
-    turn, mirror = rng.uniform(-np.pi, np.pi, len(event)), rng.choice([-1.0, 1.0], len(event))
-    beam = conditions.detector.beam_spot_z
-    z = rng.normal(0, beam, len(event)) - rng.normal(0, beam, n)[event]
-
-    first = np.searchsorted(pool.event, np.arange(pool_events + 1))
-    length = np.diff(first)[pick]
-    collision = np.repeat(np.arange(len(event)), length)
-    within = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
-    p = pool.take(first[pick][collision] + within)
-    cos, sin = np.cos(turn)[collision], np.sin(turn)[collision]
-    pile_up = p.with_(
-        event=event[collision],
-        vertex=vertex[collision],
-        phi=wrap(p.phi + turn[collision]),
-        eta=p.eta * mirror[collision],
-        x=p.x * cos - p.y * sin,
-        y=p.x * sin + p.y * cos,
-        z=p.z * mirror[collision],
-    )
-    hard = collisions.particles
-    return concatenate([hard, pile_up]), np.concatenate([np.zeros(len(hard)), z[collision]]), count
-
-
 def _reconstruct(
     collisions: Collisions, pool: Particles, wants_w: bool, conditions: Conditions, rng: np.random.Generator
 ) -> Chunk:
     n = len(collisions)
-    particles, vertex_z, vertices = _overlay(collisions, pool, conditions, rng)
+    particles, vertex_z, vertices = overlay(
+        collisions.particles, n, pool, conditions.mean_pile_up, conditions.detector.beam_spot_z, rng
+    )
     candidates, tracks = detector.simulate(
         particles, vertex_z, rng, conditions.detector, subtract_charged=conditions.subtract_charged
     )
@@ -273,17 +190,6 @@ def _joined(parts: list[Chunk], cross_section: float) -> Chunk:
 def _of_tables(tables: dict[str, dict[str, Array]], cross_section: float, events: int, sum_of_weights: float) -> Chunk:
     calibration, jets, candidates, tracks = (tables[name] for name in TABLES)
     return Chunk(calibration, jets, candidates, tracks, cross_section, events, sum_of_weights)
-
-
-def stack(tables: list[dict[str, Array]]) -> dict[str, Array]:
-    """Several tables with the same columns as one."""
-    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-
-
-def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
-    """Write named arrays, all or nothing: what is interrupted leaves no file of that name."""
-    with atomic(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)
 
 
 def save_chunk(path: Path, chunk: Chunk) -> None:

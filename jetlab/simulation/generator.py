@@ -1,7 +1,7 @@
-"""Proton-proton collisions at 7 TeV from Pythia 8, as flat arrays of stable particles.
+"""Proton-proton collisions from Pythia 8, as flat arrays of stable particles.
 
-Pythia 8: arXiv:2203.11601. Top pairs, or pairs of W, for merged hadronic W; QCD with more high-pt jets than nature has,
-and weights that give nature's spectrum back.
+Pythia 8: arXiv:2203.11601. For the jets at 7 TeV: top pairs, or pairs of W, for merged hadronic W; QCD with more
+high-pt jets than nature has, and weights that give nature's spectrum back.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,7 +22,6 @@ MILLIBARN = 1e9  # in pb
 COMMON = (
     "Print:quiet = on",
     "Random:setSeed = on",
-    "Beams:eCM = 7000.",
     # What decays inside the tracker leaves displaced tracks; what decays later reaches the calorimeters whole.
     "ParticleDecays:limitCylinder = on",
     "ParticleDecays:xyMax = 1100.",
@@ -34,13 +33,16 @@ COMMON = (
 class Process:
     """One Pythia process: its name, its settings, and which events are wanted.
 
-    `wants_w`: those with a boosted hadronic W. `thinned`: few of those that count little beside the W.
+    `wants_w`: those with a boosted hadronic W. `thinned`: few of those that count little beside the W. `mass_power`: a
+    resonance has nature's spectrum of masses times mass to this power. `energy`: of the two beams together, GeV.
     """
 
     name: str
     settings: tuple[str, ...]
     wants_w: bool = False
     thinned: bool = False
+    mass_power: float = 0.0
+    energy: float = 7000.0
 
 
 def _qcd(name: str, low: int, high: int, power: float, thinned: bool = False) -> Process:
@@ -92,6 +94,21 @@ class _WantBoostedW(pythia8mc.UserHooks):  # type: ignore[misc]  # Pythia has no
         first, second = (process[i].p() for i in (particle.daughter1(), particle.daughter2()))
         near: bool = pythia8mc.REtaPhi(first, second) < 0.85
         return near
+
+
+class _RaiseMass(pythia8mc.UserHooks):  # type: ignore[misc]  # Pythia has no types
+    """Makes heavy resonances more frequent than they are in nature."""
+
+    def __init__(self, power: float) -> None:
+        super().__init__()
+        self._power = power
+
+    def canBiasSelection(self) -> bool:
+        return True
+
+    def biasSelectionBy(self, _: pythia8mc.SigmaProcess, phase_space: pythia8mc.PhaseSpace, __: bool) -> float:
+        weight: float = (phase_space.sHat() / 1e6) ** (self._power / 2)
+        return weight
 
 
 @dataclass(frozen=True)
@@ -164,19 +181,25 @@ class Generator:
 
     def __init__(self, process: Process, seed: int, shower: tuple[str, ...] = ()) -> None:
         self._pythia = pythia8mc.Pythia("", False)
-        for setting in (*COMMON, *shower, *process.settings, f"Random:seed = {seed}"):
+        for setting in (*COMMON, f"Beams:eCM = {process.energy}", *shower, *process.settings, f"Random:seed = {seed}"):
             if not self._pythia.readString(setting):
                 raise RuntimeError(f"Pythia refuses the setting {setting!r} of process {process.name}.")
-        if process.wants_w:
-            self._hook = _WantBoostedW()  # Pythia keeps only a reference: the hook must outlive this line
+        # Pythia keeps only a reference: the hook must outlive this line.
+        self._hook = _WantBoostedW() if process.wants_w else _RaiseMass(process.mass_power)
+        if process.wants_w or process.mass_power:
             self._pythia.setUserHooksPtr(self._hook)
         if not self._pythia.init():
             raise RuntimeError(f"Pythia could not be initialised for process {process.name}.")
 
     def batches(self, events: int, size: int = 250) -> Iterator[Collisions]:
         """Generate `events` collisions, `size` at a time."""
+        for batch in self.records(events, size):
+            yield self._convert(batch)
+
+    def records(self, events: int, size: int = 250) -> Iterator[ak.Array]:
+        """Generate `events` collisions, `size` at a time, and give Pythia's own event records."""
         for start in range(0, events, size):
-            yield self._convert(self._pythia.nextBatch(min(size, events - start)))
+            yield self._pythia.nextBatch(min(size, events - start))
 
     @property
     def cross_section(self) -> float:
@@ -187,10 +210,14 @@ class Generator:
     def _convert(self, batch: ak.Array) -> Collisions:
         record = batch.prt
         quarks = np.abs(record.id[record.daughter1]) < 6
-        particles = _visible(record, self._charge)
+        particles = self.visible(record)
         pthat = np.sqrt(ak.to_numpy(batch.info.pT2Hat))
         weight = ak.to_numpy(batch.info.weights[:, 0])
         return Collisions(particles, pthat, weight, _hadronic_w(record[(np.abs(record.id) == 24) & quarks], record))
+
+    def visible(self, record: ak.Array) -> Particles:
+        """The visible stable particles of an event record."""
+        return _visible(record, self._charge)
 
     def _charge(self, pid: Array) -> NDArray[np.float64]:
         kinds, inverse = np.unique(pid, return_inverse=True)

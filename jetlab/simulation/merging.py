@@ -1,6 +1,7 @@
 """From finished chunks to one sample: correction, selection, weights, and the columns of the schema."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import awkward as ak
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from jetlab.io import schema
 from jetlab.io.sample import JetSample, group
-from jetlab.simulation.chunk import Task, load_chunk, stack
+from jetlab.simulation.chunk import load_chunk
 from jetlab.simulation.correction import Correction
+from jetlab.simulation.farm import Task, stack
 from jetlab.simulation.generator import Array, Process
 
 ANALYSIS_PT = (200.0, 500.0)  # GeV, corrected
@@ -59,7 +61,7 @@ def merge(tasks: list[Task], parts: Path, correction: Correction, per_class: tup
     count = np.concatenate(counts)
     jagged = {name: ak.unflatten(values, count) for name, values in stack(candidates).items()}
     whole = JetSample(ak.Array(stack(tables) | jagged))
-    order, kept_fraction = _draw(whole, per_class, seed)
+    order, kept_fraction = draw(whole.event_index, whole["jet_isW_ak7"] == 0, per_class, seed)
     jets = whole.jets[order]
     scale = np.where(jets.jet_isW_ak7 == 1, 1 / kept_fraction[0], 1 / kept_fraction[1])
     jets["mcweight"] = ak.values_astype(jets.mcweight * scale, np.float32)
@@ -132,24 +134,23 @@ def _cast(table: dict[str, Array]) -> dict[str, Array]:
     return {name: values.astype(columns[name].dtype) for name, values in table.items()}
 
 
-def _draw(sample: JetSample, per_class: tuple[int, int], seed: int) -> tuple[Array, tuple[float, float]]:
-    """Jets in a random order of events, cut off where a class has enough, and the fraction of each class kept.
+def draw(event: Array, kind: Array, wanted: Sequence[int], seed: int) -> tuple[Array, tuple[float, ...]]:
+    """Jets in a random order of events, cut off where a kind has enough, and the fraction of each kind kept.
 
-    The last event of a class may give one jet more than asked for: events are never cut.
+    `event` and `kind`, from 0, have one number per jet. The last event of a kind may give one jet more than `wanted`:
+    events are never cut.
     """
-    event = sample.event_index
     rank = np.random.default_rng(seed).permutation(event.max() + 1)[event]
     order = np.argsort(rank, kind="stable")
-    is_w = sample["jet_isW_ak7"][order] == 1
     kept = np.zeros(len(order), dtype=bool)
     fractions = []
-    for wanted, of_class in zip(per_class, (is_w, ~is_w), strict=True):
-        positions = np.flatnonzero(of_class)
-        last = rank[order][positions[wanted - 1]]
+    for number, enough in enumerate(wanted):
+        positions = np.flatnonzero(kind[order] == number)
+        last = rank[order][positions[enough - 1]]
         chosen = positions[rank[order][positions] <= last]
         kept[chosen] = True
         fractions.append(len(chosen) / len(positions))
-    return order[kept], (fractions[0], fractions[1])
+    return order[kept], tuple(fractions)
 
 
 def _of_events(tracks: ak.Array, jets: ak.Array) -> ak.Array:

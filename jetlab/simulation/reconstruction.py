@@ -132,13 +132,14 @@ def density(candidates: Candidates, n_events: int, max_eta: float = 2.5) -> Arra
     return rho
 
 
-def generator_jets(particles: Particles, n_events: int) -> ak.Array:
+def generator_jets(particles: Particles, n_events: int, radius: float = RADIUS, min_pt: float = GEN_MIN_PT) -> ak.Array:
     """Anti-kT jets of all stable visible particles of the hard collision, one list per event: pt, eta, phi, E."""
     visible = ~np.isin(np.abs(particles.pid), NEUTRINOS)
     p = particles.take(visible)
     px, py, pz = p.pt * np.cos(p.phi), p.pt * np.sin(p.phi), p.pt * np.sinh(p.eta)
     vectors = ak.zip({"px": px, "py": py, "pz": pz, "E": p.energy}, with_name="Momentum4D")
-    jets = fastjet.ClusterSequence(by_event(vectors, p.event, n_events), _ANTI_KT).inclusive_jets(GEN_MIN_PT)
+    definition = fastjet.JetDefinition(fastjet.antikt_algorithm, radius)
+    jets = fastjet.ClusterSequence(by_event(vectors, p.event, n_events), definition).inclusive_jets(min_pt)
     pt = np.hypot(jets.px, jets.py)
     return ak.zip({"pt": pt, "eta": np.arcsinh(jets.pz / pt), "phi": np.arctan2(jets.py, jets.px), "E": jets.E})
 

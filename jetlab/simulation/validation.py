@@ -12,8 +12,9 @@ import numpy as np
 
 from jetlab.angles import wrap
 from jetlab.io.sample import JetSample
-from jetlab.simulation.chunk import Chunk, Conditions, stack
+from jetlab.simulation.chunk import Chunk, Conditions
 from jetlab.simulation.correction import Correction
+from jetlab.simulation.farm import stack
 from jetlab.simulation.generator import Array
 
 #: The mean number of pile-up collisions of that run is not public: this one gives its charged multiplicity.

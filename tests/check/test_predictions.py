@@ -11,6 +11,13 @@ from jetlab.errors import ArgumentError
 from jetlab.metrics import Estimate
 from tests.check.test_engine import ODD
 
+#: An image of W minus QCD: less in the middle, more above and below.
+DIFFERENCE = np.zeros((25, 25))
+DIFFERENCE[12, 12], DIFFERENCE[[7, 17], 12] = -2.0, 1.0
+STEPS = {
+    name: Estimate(-0.001 * number, 0.001)
+    for number, name in enumerate(("not rotated", "not flipped", "not zoomed", "cropped to half the width"), start=1)
+}
 #: Prediction -> what was measured, what came out, and other guesses -> a word of what is said to them.
 CASES = {
     "P1.P1": ({"loss": 0.036, "noise": 0.2}, "b", {"a": "passes through all", "c": "*squares*"}),
@@ -48,7 +55,38 @@ CASES = {
     "M2.P3": ({"raw": [0.5, 0.5], "scaled": [0.965, 0.966]}, "c", {"a": "never gets that far", "b": "dead nodes"}),
     "M2.P4": ({"val_loss": [0.5, 0.3, 0.25, *[0.3] * 30]}, 3, {30: "begins early", 1: "Even 300"}),
     "M2.P5": ({"difference": Estimate(0.0007, 0.0006)}, "b", {"a": "little to add", "c": "whatever steps"}),
-    "M4.P1": ({"auc": 0.56}, "a", {"b": "something gets through", "c": "not in a form"}),
+    "M3.P1": ({"pictures": np.eye(10)}, 10, {60: "share a pixel", 2: "than you thought"}),
+    "M3.P2": ({"difference": DIFFERENCE}, "b", {"a": "two prongs", "c": "gathers it"}),
+    "M3.P3": ({"difference": Estimate(-0.001, 0.0012)}, "b", {"a": "needs many jets", "c": "keeps up"}),
+    "M3.P4": (
+        {"steps": STEPS},
+        "d",
+        {"a": "Not rotated, it changes by -0.0010", "b": "-0.0020", "c": "-0.0030 ± 0.0010"},
+    ),
+    "M3.P5": (
+        {"channels": Estimate(0.001, 0.001), "jets": Estimate(0.005, 0.001)},
+        "b",
+        {"a": "same few candidates", "c": "more than two"},
+    ),
+    "M3.P6": ({"light": 0.001, "heavy": 0.03}, "c", {"a": "distance of two prongs", "b": "Compare with the BDT"}),
+    "M5.P1": (
+        {"gains": {"dense": Estimate(0.001, 0.001), "CNN": Estimate(0.003, 0.001)}},
+        1,
+        {4: "hard to beat", 0: "know nothing"},
+    ),
+    "M5.P2": ({"one": 0.002, "difference": 0.0008}, "c", {"a": "two samples", "b": "mostly does"}),
+    "M5.P3": (
+        {"here": Estimate(0.001, 0.0015), "full": Estimate(0.006, 0.0007)},
+        "a",
+        {"b": "standard deviations apart", "c": "only four variables"},
+    ),
+    "M5.P4": ({"gain": Estimate(0.002, 0.0006)}, "a", {"b": "cancel in the mean", "c": "still helps"}),
+    "M5.P5": (
+        {"bits": {"cut": 0.6, "BDT": 0.4, "CNN": 0.3, "deep sets": 0.2}},
+        "a",
+        {"b": "For BDT it is 0.40", "c": "0.30", "d": "For deep sets"},
+    ),
+    "M4.P1": ({"auc": 0.56}, "a", {"b": "not in a form", "c": "not in a form"}),
     "M4.P2": (
         {"aucs": {"a": 0.6, "b": 0.8, "c": 0.55, "d": 0.61, "e": 0.58}, "broken": 0.56},
         "b",
@@ -162,6 +200,23 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
         ("M2.P3", {"raw": [0.965], "scaled": [0.965]}, "a"),
         ("M2.P5", {"difference": Estimate(0.01, 0.001)}, "a"),
         ("M2.P5", {"difference": Estimate(-0.01, 0.001)}, "c"),
+        ("M3.P2", {"difference": -DIFFERENCE}, "a"),
+        ("M3.P2", {"difference": DIFFERENCE + DIFFERENCE.T}, "c"),
+        ("M3.P3", {"difference": Estimate(0.01, 0.001)}, "a"),
+        ("M3.P3", {"difference": Estimate(-0.01, 0.001)}, "c"),
+        ("M3.P4", {"steps": STEPS | {"not rotated": Estimate(-0.1, 0.001)}}, "a"),
+        ("M3.P5", {"channels": Estimate(0.001, 0.001), "jets": Estimate(0.001, 0.001)}, "c"),
+        ("M3.P5", {"channels": Estimate(0.01, 0.001), "jets": Estimate(0.001, 0.001)}, "a"),
+        ("M3.P6", {"light": 0.01, "heavy": 0.015}, "a"),
+        ("M3.P6", {"light": 0.01, "heavy": 0.05}, "b"),
+        ("M3.P6", {"light": 0.0, "heavy": 0.05}, "c"),
+        ("M5.P2", {"one": 0.002, "difference": 0.003}, "a"),
+        ("M5.P2", {"one": 0.002, "difference": 0.002}, "b"),
+        ("M5.P3", {"here": Estimate(0.001, 0.001), "full": Estimate(0.001, 0.001)}, "b"),
+        ("M5.P3", {"here": Estimate(0.009, 0.001), "full": Estimate(0.001, 0.001)}, "c"),
+        ("M5.P4", {"gain": Estimate(0.0002, 0.0006)}, "b"),
+        ("M5.P4", {"gain": Estimate(-0.002, 0.0006)}, "c"),
+        ("M5.P5", {"bits": {"cut": 0.1, "BDT": 0.4, "CNN": 0.3, "deep sets": 0.5}}, "d"),
         ("M4.P1", {"auc": 0.7}, "b"),
         ("M4.P1", {"auc": 0.95}, "c"),
         ("M4.P5", {"seconds": {"a": 2.0, "b": 4.0, "c": 9.0}, "goal": 0.95}, "a"),

@@ -444,3 +444,13 @@ def test_root_has_no_place_for_matched_tracks(sample, tmp_path):
     with pytest.raises(io.DataError, match=r"no place for track_pt .*jets\.root: use write_hdf5"):
         io.write_root(odd, tmp_path / "jets.root")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_nan_stands_for_none_where_the_schema_says_so(sample, tmp_path, name):
+    masses = np.where(np.arange(len(sample)) % 3 == 0, np.nan, 1.5).astype(np.float32)
+    WRITERS[name](with_column(sample, "sv_mass", masses), tmp_path / name)
+    assert np.array_equal(io.read(tmp_path / name)["sv_mass"], masses, equal_nan=True)
+    for values, column in ((np.where(np.isnan(masses), np.inf, masses), "sv_mass"), (masses, "jet_tau21_ak7")):
+        with pytest.raises(io.DataError, match=column):
+            WRITERS[name](with_column(sample, column, values), tmp_path / f"bad-{name}")

@@ -74,6 +74,17 @@ def test_a_worker_that_is_killed_loses_nothing(workers, tmp_path, alone):
             assert many == pytest.approx(one, rel=1e-4)
 
 
+def test_a_cluster_without_workers_is_said_to_have_none(monkeypatch):
+    monkeypatch.setattr("jetlab.scan.running.PATIENCE", 0.0)
+    control = scan.Control()
+    timer = threading.Timer(1, control.stop)
+    with processes(0) as cluster:
+        timer.start()
+        with pytest.warns(UserWarning, match="has no worker yet"):
+            table = scan.run(GRID, data(), dask=cluster.scheduler_address, control=control, on_change=quiet)
+    assert table.points == []
+
+
 def test_processes_of_this_machine_share_the_work(tmp_path):
     assert whole(scan.run(GRID, data(), tmp_path / "study", workers=2, on_change=quiet))
 

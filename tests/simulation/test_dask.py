@@ -15,7 +15,7 @@ pytest.importorskip("distributed", reason="the simulation extra is not installed
 
 import distributed
 
-from jetlab.simulation import SimulationError, correction, production, simulate_jets
+from jetlab.simulation import SimulationError, correction, farm, production, simulate_jets
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_jets(small, cluster, tmp_p
 
 
 def test_no_scheduler_is_told_in_one_sentence(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(production, "DASK_TIMEOUT", 0.5)
+    monkeypatch.setattr(farm, "DASK_TIMEOUT", 0.5)
     command = [
         "simulate",
         "jets",

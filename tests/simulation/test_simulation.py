@@ -17,6 +17,7 @@ from jetlab.simulation import (
     SimulationError,
     correction,
     detector,
+    farm,
     production,
     reconstruction,
     simulate_jets,
@@ -331,7 +332,7 @@ def test_parts_of_another_run_are_refused(tmp_path, monkeypatch):
     def interrupted(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(production, "ProcessPoolExecutor", interrupted)
+    monkeypatch.setattr(farm, "ProcessPoolExecutor", interrupted)
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             simulate_jets(5000, seed=1, workers=1, output=tmp_path / "jets.root")
@@ -378,7 +379,7 @@ def test_a_fault_in_a_worker_keeps_its_traceback(small, tmp_path):
     np.savez(tmp_path / "jets.root.parts" / "pile-up.npz", nonsense=np.ones(3))
     with pytest.raises(TypeError, match="nonsense") as caught:
         cli.main(command(tmp_path / "jets.root"))
-    assert "in _pool" in str(caught.value.__cause__), "where it was raised in the worker"
+    assert "in read_pool" in str(caught.value.__cause__), "where it was raised in the worker"
 
 
 class Ends:
@@ -389,7 +390,7 @@ class Ends:
 
 
 def test_a_worker_that_is_killed_is_told_in_one_sentence(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(production, "seed_of", lambda *_: Ends())
+    monkeypatch.setattr(farm, "seed_of", lambda *_: Ends())
     with pytest.raises(SimulationError, match="A worker was killed") as caught:
         simulate_jets(24, seed=5, workers=1, output=tmp_path / "jets.root")
     assert "the same command again with fewer --workers, which goes on where this one stopped" in str(caught.value)

@@ -9,7 +9,7 @@ pytest.importorskip("pythia8mc", reason="the simulation extra is not installed")
 pytest.importorskip("fastjet", reason="the simulation extra is not installed")
 
 from jetlab import io, shipped
-from jetlab.simulation import chunk, validation
+from jetlab.simulation import chunk, pile_up, validation
 from jetlab.simulation.generator import SOFT_QCD
 
 FRACTIONS = [f"{name}_fraction" for name in validation.CLASSES]
@@ -79,7 +79,7 @@ def test_comparison_gives_simulated_jets_the_spectrum_of_the_real_ones():
 
 def test_a_fresh_simulation_has_the_composition_of_the_real_jets(real_data):
     real = validation.of_sample(io.read(real_data / "cms2011_run2011A_params0.npy"))
-    pool = chunk.minimum_bias_pool(400, seed=1)
+    pool = pile_up.minimum_bias_pool(400, seed=1)
     chunks = [chunk.simulate_chunk(SOFT_QCD, 1000, pool, seed, validation.RUN_160578) for seed in (1, 2)]
     rows = validation.compare(real, validation.of_chunks(chunks))
     central = [r for r in whole(rows, FRACTIONS) if r["eta_high"] == 1.3]
