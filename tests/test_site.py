@@ -88,8 +88,8 @@ def test_readme_lists_the_lessons_that_are_there() -> None:
 
 def test_every_package_has_a_page_of_the_api() -> None:
     package = LESSONS.parent / "jetlab"
-    folders = {f"jetlab.{init.parent.name}" for init in package.glob("*/__init__.py")}
-    assert {page.stem for page in (DOCS / "api").glob("jetlab*.md")} == {"jetlab", *folders}
+    folders = {".".join(init.parent.relative_to(package.parent).parts) for init in package.rglob("__init__.py")}
+    assert {page.stem for page in (DOCS / "api").glob("jetlab*.md")} == folders
 
 
 @pytest.fixture(scope="module")

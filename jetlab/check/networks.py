@@ -119,7 +119,7 @@ class Network:
 
     def _shortfall(self, built: Any, parameters: int | None, value: float, name: str) -> str:
         if value < self.least:
-            if self.figure == "auc" and value < 0.45:
+            if self.figure == "auc" and value < 0.45 and not _untrained(built):
                 advice = "below 0.5 the scores are upside down: is a W 1 in your labels?"
             elif value < self.least - 0.1:
                 advice = f"is it trained, and with {self.fed}? {_loss_advice(built)}"
@@ -133,6 +133,13 @@ class Network:
 
 def _described(built: Any) -> str:
     return "an array of scores" if isinstance(built, np.ndarray) else f"something of type {type(built).__name__}"
+
+
+def _untrained(built: Any) -> bool:
+    """Whether it is a Keras model as it was made: then its scores may rank anything in any order."""
+    if not hasattr(built, "count_params"):
+        return False
+    return getattr(built, "loss", None) is None or not int(built.optimizer.iterations)
 
 
 def _loss_advice(built: Any) -> str:

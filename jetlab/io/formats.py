@@ -127,13 +127,27 @@ def _foreign(path: str | os.PathLike[str], kind: str) -> Iterator[tuple[Any, For
             try:
                 yield file, _recognised(file)
             except OSError as error:
-                if not any(word in str(error) for word in ("filter", "plugin")):
+                if not _needs_a_filter(file):
                     raise
                 raise DataError(
                     f"{path} is compressed in a way that needs hdf5plugin: {shipped.install('opendata')}"
                 ) from error
     else:
         yield None, None
+
+
+def _needs_a_filter(file: h5py.File) -> bool:
+    """Whether something in the file is compressed by a filter that HDF5 does not have here."""
+    missing: list[int] = []
+
+    def look(name: str, each: Any) -> None:
+        if isinstance(each, h5py.Dataset):
+            made = each.id.get_create_plist()
+            filters = [made.get_filter(i)[0] for i in range(made.get_nfilters())]
+            missing.extend(code for code in filters if not h5py.h5z.filter_avail(code))
+
+    file.visititems(look)
+    return bool(missing)
 
 
 def _recognised(file: Any) -> Format | None:
