@@ -67,7 +67,9 @@ def test_training_draws_closure_and_keeps_the_run(lab):
     assert len(run.result.history["val_width"]) == 3
     assert run.result.config.loss == "mae"
     assert 0.03 < run.metrics["resolution"].value < 0.15
-    assert run.metrics == {"worst": run.score.worst, "resolution": run.score.resolution}
+    assert run.metrics.keys() == {"worst", "resolution", "closure_in_the_worst_bin"}
+    assert (run.metrics["worst"], run.metrics["resolution"]) == (run.score.worst, run.score.resolution)
+    assert run.metrics["closure_in_the_worst_bin"].value == pytest.approx(1 - run.score.worst.value)
     assert column(lab, "validation: largest |closure − 1|") == [str(run.score.worst)]
     assert column(lab, "validation: resolution") == [str(run.score.resolution)]
     assert column(lab, "test: resolution (looked at)") == [""]
@@ -82,7 +84,7 @@ def test_test_jets_are_looked_at_once_on_purpose_and_marked(lab, parts):
     (run,) = lab.runs
     x, sample = parts[2]
     found = metrics.jes.judge(sample, jes.corrected(sample, run.result.predict(x)))
-    assert run.test_metrics == {"worst": found.worst, "resolution": found.resolution}
+    assert (run.test_metrics["worst"], run.test_metrics["resolution"]) == (found.worst, found.resolution)
     assert column(lab, "test: resolution (looked at)") == [f"{found.resolution} (look 1 of 1)"]
     assert column(lab, "test: largest |closure − 1|") == [f"{found.worst} (look 1 of 1)"]
     assert "The test jets of run 1 were looked at before" in text(lab)
