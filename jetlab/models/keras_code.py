@@ -77,7 +77,7 @@ def model_code(config: RunConfig, row: int | Shape) -> str:
 
 def fit_code(config: RunConfig, row: int | Shape) -> str:
     """What x, y and w are, `model.compile` and `model.fit`; follows `model_code`."""
-    binary = objectives.get(config.loss).classifies
+    classes = objectives.get(config.loss).classes
     shapes = [layer.shape for layer in describe(config, row) if layer.kind == "Input"]
     functions = [GAUSSIAN_NLL] if config.loss == "gaussian_nll" else []
     functions += [_rate(config)] if config.schedule in RATES else []
@@ -92,7 +92,7 @@ def fit_code(config: RunConfig, row: int | Shape) -> str:
             "y_train, w_train = y_train[kept], w_train[kept]",
         ]
     loss = config.loss if config.loss == "gaussian_nll" else f'"{config.loss}"'
-    metrics = '"accuracy", keras.metrics.AUC(name="auc")' if binary else ""
+    metrics = {0: "", 2: '"accuracy", keras.metrics.AUC(name="auc")'}.get(classes, '"accuracy"')
     # Even without early stopping the weights of the best epoch are taken back.
     patience = config.patience or config.epochs
     falls = config.schedule in RATES
@@ -159,7 +159,8 @@ def _arrays(config: RunConfig, shapes: list[tuple[int, ...]]) -> list[str]:
         x = [f"x_train {sizes[0]}: {what}; channels: {', '.join(names)}"]
     else:
         x = _sequences(config, shapes, sizes)
-    y = "1 for W, 0 for QCD" if objectives.get(config.loss).classifies else "what is to be predicted"
+    labels = {0: "what is to be predicted", 2: "1 for W, 0 for QCD"}
+    y = labels.get(objectives.get(config.loss).classes, "0 for light, 1 for c, 2 for b")
     w = "weights of the jets, with mean 1"
     others = "x_validation, y_validation, w_validation: the same of other jets, scaled alike"
     return [*x, f"y_train (n,): {y}", f"w_train (n,): {w}", others]

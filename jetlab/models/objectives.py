@@ -21,6 +21,7 @@ class Objective:
         activation: of the network's last layer.
         reported: names in the history beside loss, val_loss and seconds.
         unit: the axis label of a loss curve.
+        classes: that labels number from 0; 0 for regression.
     """
 
     losses: Callable[[Any, Any], Any]
@@ -28,11 +29,19 @@ class Objective:
     activation: str
     reported: tuple[str, ...]
     unit: str
+    classes: int = 0
 
     @property
     def classifies(self) -> bool:
-        """Whether labels are 0 and 1 and the output is a probability."""
-        return self.activation == "sigmoid"
+        """Whether labels number classes and outputs are probabilities: that of class 1 alone where there are two."""
+        return self.classes > 0
+
+    def right(self, y: Any, output: Any) -> Any:
+        """Whether each jet's class is the likeliest, Keras tensors y (n,) and output (n, outputs) -> bool (n,)."""
+        ops = load_keras().ops
+        if self.classes == 2:
+            return (output[:, 0] > 0.5) == (y > 0.5)
+        return ops.equal(ops.argmax(output, axis=-1), ops.cast(y, "int32"))
 
     def validate(self, y: NDArray[Any], output: NDArray[Any], weight: NDArray[Any]) -> dict[str, float]:
         """Return val_loss and the reported val_* numbers of labels (n,), outputs (n, outputs) and weights (n,).
@@ -41,7 +50,9 @@ class Objective:
         """
         loss = load_keras().ops.convert_to_numpy(self.losses(y, output)).astype(np.float64)
         found = {"val_loss": float(np.mean(weight * loss))}
-        if self.classifies:
+        if self.classes > 2:
+            found["val_accuracy"] = float(np.average(np.argmax(output, axis=1) == y, weights=weight))
+        elif self.classifies:
             score = output[:, 0]
             found["val_accuracy"] = metrics.accuracy(y, score, weight)
             found["val_auc"] = metrics.auc(y, score, weight)
@@ -82,7 +93,11 @@ def _column(y: Any) -> Any:
 _REGRESSION = ("val_bias", "val_width")
 _OBJECTIVES = {
     "binary_crossentropy": Objective(
-        _keras_loss("binary_crossentropy"), 1, "sigmoid", ("accuracy", "val_accuracy", "val_auc"), "cross-entropy"
+        _keras_loss("binary_crossentropy"), 1, "sigmoid", ("accuracy", "val_accuracy", "val_auc"), "cross-entropy", 2
+    ),
+    # Of light, c and b jets: what jetlab.flavour numbers 0, 1 and 2.
+    "sparse_categorical_crossentropy": Objective(
+        _keras_loss("sparse_categorical_crossentropy"), 3, "softmax", ("accuracy", "val_accuracy"), "cross-entropy", 3
     ),
     "mse": Objective(_keras_loss("mean_squared_error"), 1, "linear", _REGRESSION, "mean squared error"),
     "mae": Objective(_keras_loss("mean_absolute_error"), 1, "linear", _REGRESSION, "mean absolute error"),

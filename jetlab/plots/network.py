@@ -28,7 +28,11 @@ _TEXT = FONT - 2
 _LINE = 1.6 * _TEXT / 72  # inches
 _NAMES = {"dense": "dense network", "cnn": "CNN", "deep_sets": "deep sets"}
 _PAPER = {"input": "#eeeeee", "layer": "#cfe8f7", "output": "#fbe3d0"}
-_OUTPUTS = {"binary_crossentropy": ("score",), "gaussian_nll": ("mean", "log variance")}
+_OUTPUTS = {
+    "binary_crossentropy": ("score",),
+    "sparse_categorical_crossentropy": ("light", "c", "b"),
+    "gaussian_nll": ("mean", "log variance"),
+}
 
 
 @dataclass(frozen=True)

@@ -26,9 +26,10 @@ MEAN_WEIGHT = (0.1, 10.0)
 class Data:
     """Scaled inputs (n, ...), labels (n,) 1 for W and 0 for QCD, and weights (n,) or None, of both parts.
 
-    A network with several inputs takes a tuple of arrays as x. For `regression` the labels are any numbers. Stored as
-    float32, otherwise as they are. Raises TrainingError for lengths that disagree, values that are not finite, an empty
-    class, and weights that are negative or whose mean is outside MEAN_WEIGHT.
+    A network with several inputs takes a tuple of arrays as x. For `regression` the labels are any numbers, for more
+    than two `classes` their numbers from 0. Stored as float32, otherwise as they are. Raises TrainingError for lengths
+    that disagree, values that are not finite, an empty class, and weights that are negative or whose mean is outside
+    MEAN_WEIGHT.
     """
 
     x_train: Inputs
@@ -38,6 +39,7 @@ class Data:
     y_validation: NDArray[Any]
     w_validation: NDArray[Any] | None
     regression: bool = False
+    classes: int = 2
 
     def __post_init__(self) -> None:
         """Check and convert both parts."""
@@ -83,7 +85,7 @@ class Data:
                 )
         if not np.isfinite(w).all() or (w < 0).any():
             raise TrainingError(f"The {part} weights must be finite and not negative; check the weights.")
-        _check_targets(y, w, part) if self.regression else _check_classes(y, w, part)
+        _check_targets(y, w, part) if self.regression else _check_classes(y, w, part, self.classes)
         if not MEAN_WEIGHT[0] <= w.mean() <= MEAN_WEIGHT[1]:
             raise TrainingError(
                 f"The {part} weights have a mean of {w.mean():.3g}, but the loss and the steps of the training scale "
@@ -102,13 +104,16 @@ def shape(x: Inputs) -> Shape:
     return tuple(each.shape[1:] for each in x) if isinstance(x, tuple) else x.shape[1:]
 
 
-def _check_classes(y: NDArray[np.float32], w: NDArray[np.float64], part: str) -> None:
-    if not np.isin(y, (0, 1)).all():
-        raise TrainingError(f"The {part} labels must be 1 (signal) or 0 (background), as in jet_isW_ak7.")
-    for name, label in (("W", 1), ("QCD", 0)):
+def _check_classes(y: NDArray[np.float32], w: NDArray[np.float64], part: str, classes: int) -> None:
+    if not np.isin(y, range(classes)).all():
+        allowed = "1 (signal) or 0 (background), as in jet_isW_ak7" if classes == 2 else f"0 to {classes - 1}"
+        raise TrainingError(f"The {part} labels must be {allowed}.")
+    names = ("QCD jet", "W jet") if classes == 2 else [f"jet of class {number}" for number in range(classes)]
+    for label, name in reversed(list(enumerate(names))):
         if not w[y == label].sum() > 0:
+            needed = "both" if classes == 2 else "all"
             raise TrainingError(
-                f"The {part} part has no {name} jet with a weight above zero; training needs both classes."
+                f"The {part} part has no {name} with a weight above zero; training needs {needed} classes."
             )
 
 

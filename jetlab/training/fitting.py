@@ -47,8 +47,8 @@ class Result:
     """The trained model, what it was asked to be, and how training went.
 
     `history` has a list with a number per epoch: loss, val_loss, learning_rate, seconds, and for taggers
-    accuracy, val_accuracy and val_auc, for regression val_bias and val_width: median and half the central 68 % of
-    prediction - target.
+    accuracy, val_accuracy and (of two classes) val_auc, for regression val_bias and val_width: median and half the
+    central 68 % of prediction - target.
     """
 
     model: "keras.Model"
@@ -117,14 +117,18 @@ def fit(
         {"class_name": config.optimizer, "config": {"learning_rate": config.learning_rate}}
     )
     objective = objectives.get(config.loss)
-    if objective.classifies == data.regression:
+    if objective.classes != (0 if data.regression else data.classes):
+        numbers = "0 and 1" if objective.classes == 2 else f"0 to {objective.classes - 1}"
+        wanted = f"labels {numbers}" if objective.classifies else "regression"
+        of_kind = objective.classifies and not data.regression
+        made = f"classes={data.classes}" if of_kind else f"regression={data.regression}"
         raise TrainingError(
-            f"The loss {config.loss} is for {'labels 0 and 1' if objective.classifies else 'regression'}, but the data "
-            f"are made with regression={data.regression}; change one of them."
+            f"The loss {config.loss} is for {wanted}, but the data are made with {made}; change one of them."
         )
     # By Keras' own name, where it has one, so that a saved model needs no jetlab to be loaded.
-    loss = config.loss if objective.outputs == 1 else objective.losses
-    accuracy = [keras.metrics.BinaryAccuracy(name="accuracy")] if objective.classifies else []
+    loss = config.loss if hasattr(keras.losses, config.loss) else objective.losses
+    kind = keras.metrics.BinaryAccuracy if objective.classes == 2 else keras.metrics.SparseCategoricalAccuracy
+    accuracy = [kind(name="accuracy")] if objective.classifies else []
     model.compile(optimizer, loss=loss, weighted_metrics=accuracy)
     # For float16 Keras has wrapped the optimizer in one that scales the loss.
     model.optimizer.build(model.trainable_variables)

@@ -135,7 +135,7 @@ class Program:
         gradient = tape.gradient(scaled, self.model.trainable_variables)
         right = tf.zeros(())
         if self.objective.classifies:
-            right = tf.reduce_sum(weight * tf.cast((output[:, 0] > 0.5) == (y > 0.5), tf.float32))
+            right = tf.reduce_sum(weight * tf.cast(self.objective.right(y, output), tf.float32))
         return tf.stack([loss * jets, tf.cast(tf.shape(y)[0], tf.float32), right, tf.reduce_sum(weight)]), gradient
 
     def _trace_apply(self, gradients: Any) -> None:

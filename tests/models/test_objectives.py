@@ -47,6 +47,19 @@ def test_a_tagger_reports_accuracy_and_auc():
     assert found["val_accuracy"] == metrics.accuracy(Y, P[:, 0], weight)
 
 
+def test_three_classes_report_accuracy():
+    objective = objectives.get("sparse_categorical_crossentropy")
+    y = rng.integers(0, 3, 200).astype("f4")
+    p = rng.dirichlet((1, 1, 1), 200).astype("f4")
+    weight = rng.uniform(0.5, 2, 200)
+    found = objective.validate(y, p, weight)
+    chosen = p[np.arange(200), y.astype(int)]
+    assert found["val_loss"] == pytest.approx(np.mean(-weight * np.log(chosen)), rel=1e-4)
+    right = p.argmax(axis=1) == y
+    assert found["val_accuracy"] == pytest.approx(np.sum(weight * right) / np.sum(weight))
+    assert np.array_equal(keras.ops.convert_to_numpy(objective.right(y, p)), right)
+
+
 def test_regression_reports_bias_and_width():
     y = rng.normal(size=40_000)
     prediction = y + rng.normal(0.3, 0.1, y.size)
@@ -68,5 +81,6 @@ def test_weights_count_in_bias_and_width():
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_of_a_configuration_has_its_objective(name):
     objective = objectives.get(name)
-    assert objective.classifies == (name == "binary_crossentropy")
-    assert "val_auc" in objective.reported or objective.reported == ("val_bias", "val_width")
+    assert objective.classifies == name.endswith("crossentropy")
+    expected = {0: ("val_bias", "val_width"), 2: ("accuracy", "val_accuracy", "val_auc")}
+    assert objective.reported == expected.get(objective.classes, ("accuracy", "val_accuracy"))

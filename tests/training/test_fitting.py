@@ -165,6 +165,13 @@ def test_loss_and_data_must_agree_on_what_is_learnt():
         training.run(RunConfig(loss="mse", epochs=1), Data(x, y, w, x, y, w))
     with pytest.raises(training.TrainingError, match="labels 0 and 1, but"):
         training.run(RunConfig(epochs=1), Data(x, y, w, x, y, w, regression=True))
+    with pytest.raises(training.TrainingError, match="labels 0 to 2, but the data are made with classes=2"):
+        training.run(RunConfig(epochs=1, loss="sparse_categorical_crossentropy"), Data(x, y, w, x, y, w))
+    y[:3] = 2
+    with pytest.raises(training.TrainingError, match="labels 0 and 1, but the data are made with classes=3"):
+        training.run(RunConfig(epochs=1), Data(x, y, w, x, y, w, classes=3))
+    with pytest.raises(training.TrainingError, match="no jet of class 3"):
+        Data(x, y, w, x, y, w, classes=4)
     with pytest.raises(training.TrainingError, match="targets are not all finite"):
         Data(x, y * np.nan, w, x, y, w, regression=True)
 
