@@ -137,7 +137,7 @@ def three_hardest(*, auc: float, every: float) -> Rows:
 @prediction("M4.P5", "abc")
 def first_at_goal(*, seconds: Mapping[str, float], goal: float) -> Rows:
     """Which batch size reaches a validation AUC in the least time: letter -> seconds, infinite where it never does."""
-    names = {"a": "1", "b": "128", "c": "1,024"}
+    names = {"a": "1", "b": "128", "c": "1,000"}
     found = min(seconds, key=lambda letter: seconds[letter])
     told = ", ".join(
         f"batch size {names[letter]} {'never' if math.isinf(each) else f'after {each:.1f} s'}"

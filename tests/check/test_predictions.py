@@ -101,7 +101,7 @@ CASES = {
     "M4.P5": (
         {"seconds": {"a": 12.0, "b": 4.0, "c": math.inf}, "goal": 0.95},
         "b",
-        {"a": "1,024 never", "c": "seldom"},
+        {"a": "1,000 never", "c": "seldom"},
     ),
     "M4.P6": ({"difference": Estimate(0.0007, 0.0006)}, "b", {"a": "sum up", "c": "With enough jets"}),
     "M6.P1": ({"true": [0.001, -0.001], "measured": [0.01, 0.02]}, "b", {"a": "which jets are in", "c": "same kind"}),
