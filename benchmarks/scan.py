@@ -13,14 +13,12 @@ with the points that are still missing.
 
 import argparse
 import json
-import logging
 import os
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-import distributed
 import numpy as np
 from machine import this_machine
 
@@ -28,6 +26,7 @@ from jetlab import catalog, inputs, jets, models, scan, training
 from jetlab.backend import load_keras, seeded
 from jetlab.config import RunConfig
 from jetlab.scan import Space, Study, Table
+from jetlab.scan.crew import cluster
 from jetlab.threads import cores
 
 RESULTS = Path(__file__).parent / "results" / "scan.json"
@@ -89,17 +88,8 @@ def quiet(study: Study) -> None:
 
 def by_dask(space: Space, warm: Space, prepare: Any, workers: int, threads: int, folder: Path) -> float:
     """Seconds of a scan on warm workers, whose TensorFlow has so many threads each."""
-    variables = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    cluster = distributed.LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        dashboard_address=":0",
-        memory_limit=0,
-        silence_logs=logging.CRITICAL,
-        env=dict.fromkeys(variables, str(threads)),
-    )
-    with cluster:
-        address = cluster.scheduler_address
+    with cluster(workers, threads) as found:
+        address = found.scheduler_address
         scan.run(warm, prepare, dask=address, on_change=quiet)
         file = folder / f"speed-{workers}-{time.time_ns()}"
         seconds = timed(lambda: scan.run(space, prepare, file, dask=address, on_change=quiet))

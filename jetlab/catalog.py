@@ -186,8 +186,20 @@ ENTRIES = {
         "BSD-3",
         command="jetlab simulate jets --jets 150000 --output {path}",
     ),
+    "flavour": Entry(
+        "b, c and light jets at 13 TeV with tracks and vertices, simulated for this kit; shipped with it",
+        "flavour.h5",
+        "8 MB",
+        "BSD-3",
+    ),
+    "flavour_alternative": Entry(
+        "jets of top pairs from another simulation, other shower and worse tracks; shipped with the kit",
+        "flavour_alternative.h5",
+        "1 MB",
+        "BSD-3",
+    ),
     "flavour_full": Entry(
-        "600,000 b, c and light jets at 13 TeV for flavour tagging, with tracks and vertices; you make them",
+        "600,000 jets of the same simulation; you make them",
         "flavour_full.h5",
         "about 90 MB",
         "BSD-3",

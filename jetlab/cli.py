@@ -100,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         default="nominal",
         help="another simulation to judge the first by: other parton shower, worse tracks (nominal)",
     )
+    flavour.add_argument("--top-pairs", action="store_true", help="jets of top pairs only")
     flavour.set_defaults(run=_simulate_flavour)
     hits = samples.add_parser(
         "hits",
@@ -198,7 +199,7 @@ def _simulate_jets(options: argparse.Namespace) -> int:
 def _simulate_flavour(options: argparse.Namespace) -> int:
     from jetlab.simulation import simulate_flavour
 
-    simulate_flavour(**_chunk_options(options))
+    simulate_flavour(**_chunk_options(options), top_pairs=options.top_pairs)
     return 0
 
 

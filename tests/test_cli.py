@@ -46,9 +46,12 @@ def test_simulate_flavour_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "jetlab.simulation", module)
     words = ["simulate", "flavour", "--jets", "2000", "--output", "f.h5"]
     assert cli.main(words) == 0
-    assert cli.main([*words, "--variation", "alternative", "--workers", "5", "--dask", "tcp://farm:8786"]) == 0
+    other = ["--variation", "alternative", "--workers", "5", "--dask", "tcp://farm:8786", "--top-pairs"]
+    assert cli.main([*words, *other]) == 0
     given = {"jets": 2000, "seed": 1, "workers": 2, "output": Path("f.h5"), "variation": "nominal", "dask": None}
-    assert calls == [given, given | {"variation": "alternative", "workers": 5, "dask": "tcp://farm:8786"}]
+    given |= {"top_pairs": False}
+    asked = {"variation": "alternative", "workers": 5, "dask": "tcp://farm:8786", "top_pairs": True}
+    assert calls == [given, given | asked]
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ class JetSample:
         elif name in schema.TRACK and self.tracks is not None:
             message += ": its tracks are not linked to jets yet; call jetlab.jets.match_tracks(sample) first."
         elif name in known:
-            other = "flavour_full" if name in schema.FLAVOUR or name in schema.FLAVOUR_TRACK else "jets"
+            other = "flavour" if name in schema.FLAVOUR or name in schema.FLAVOUR_TRACK else "jets"
             message += (
                 f" ({known[name].meaning}): do without it, or take a sample that has it, as catalog.load('{other}')."
             )

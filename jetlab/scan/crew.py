@@ -144,7 +144,7 @@ def farm(workers: int | None = None, address: str | None = None) -> Iterator[Far
     with contextlib.ExitStack() as stack:
         place: Any = address
         if address is None:
-            place = stack.enter_context(_cluster(distributed, workers or cores()))
+            place = stack.enter_context(cluster(workers or cores()))
         try:
             # distributed says the types of few of its functions.
             client = stack.enter_context(distributed.Client(place, timeout=TIMEOUT))  # type: ignore[no-untyped-call]
@@ -158,17 +158,27 @@ def farm(workers: int | None = None, address: str | None = None) -> Iterator[Far
         yield found
 
 
-def _cluster(distributed: Any, workers: int) -> Any:
-    """Processes of this machine that share its cores."""
-    share = str(max(1, cores() // workers))
-    return distributed.LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        dashboard_address=":0",
-        memory_limit=0,  # Dask would stop or kill workers by a guess
-        silence_logs=logging.CRITICAL,
-        env={"TF_NUM_INTRAOP_THREADS": share, "TF_NUM_INTEROP_THREADS": share},
-    )
+def cluster(workers: int, threads: int | None = None) -> Any:
+    """Processes of this machine as a Dask cluster; `threads` of TensorFlow in each (None: they share the cores).
+
+    Returns distributed.LocalCluster, to be closed as a context.
+    """
+    import dask
+    import distributed
+
+    share = str(threads or max(1, cores() // workers))
+    variables = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), share)
+    # Dask's own variables make the C library give back memory after each batch: a tenth of the training time. They
+    # would also stay behind in this process, which may train later.
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": {}, "distributed.worker.profile.enabled": False}):
+        return distributed.LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=workers,
+            threads_per_worker=1,
+            dashboard_address=":0",
+            memory_limit=0,  # Dask would stop or kill workers by a guess
+            silence_logs=logging.CRITICAL,
+            env=variables,
+        )
 
 
 def _work(number: int, configs: Sequence[RunConfig], data: Data, topic: str, reports: bool) -> End:

@@ -74,6 +74,18 @@ def test_a_worker_that_is_killed_loses_nothing(workers, tmp_path, alone):
             assert many == pytest.approx(one, rel=1e-4)
 
 
+def test_workers_of_this_machine_share_its_cores_and_keep_their_memory(monkeypatch):
+    """Dask's MALLOC_TRIM_THRESHOLD_ costs page faults; what it sets must not stay behind in this process either."""
+    monkeypatch.setattr("jetlab.scan.crew.cores", lambda: 4)
+    names = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_")
+    for name in names:  # another cluster of this process has left them
+        monkeypatch.delenv(name, raising=False)
+    with crew.cluster(2) as found, distributed.Client(found) as client:
+        told = client.run(lambda: [os.environ.get(name) for name in names])
+    assert list(told.values()) == [["2", "2", None]] * 2
+    assert not set(names) & set(os.environ)
+
+
 def test_a_cluster_without_workers_is_said_to_have_none(monkeypatch):
     monkeypatch.setattr("jetlab.scan.running.PATIENCE", 0.0)
     control = scan.Control()

@@ -344,6 +344,15 @@ def test_same_seed_same_jets_whatever_the_workers_and_interruptions(small, tmp_p
     assert ak.max(ak.num(one["track_dr"])) <= production.MAX_TRACKS
 
 
+def test_jets_of_top_pairs_alone_are_those_of_the_same_chunks(small, tmp_path):
+    simulate_flavour(24, 5, 1, tmp_path / "top.h5", top_pairs=True)
+    found = io.read(tmp_path / "top.h5")
+    assert len(found) >= 24
+    assert set(found["jet_process_ak7"]) == {0}
+    assert set(found.provenance["chunks"]) == {"ttbar"}
+    assert found.provenance["made_by"].endswith("--top-pairs")
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [

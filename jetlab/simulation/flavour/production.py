@@ -51,6 +51,7 @@ def simulate_flavour(
     output: str | os.PathLike[str],
     variation: str = "nominal",
     dask: str | None = None,
+    top_pairs: bool = False,
 ) -> Path:
     """Simulate `jets` jets with R = 0.4, half from top pairs and half from a Z', and write the HDF5 file `output`.
 
@@ -58,7 +59,7 @@ def simulate_flavour(
     are kept in `<output>.parts` and used again if the run is interrupted. `variation` is one of VARIATIONS; both take
     the templates of their likelihoods from jets of their own that are not in the file. `workers` only changes the time;
     they are processes here, or those of the Dask scheduler at the address `dask`, which must see the same folder.
-    Returns the path written.
+    With `top_pairs` all jets are from top pairs. Returns the path written.
 
     Raises:
         SimulationError: a setting out of range, parts of another run in the way, or a worker that was killed.
@@ -71,7 +72,7 @@ def simulate_flavour(
     if output.suffix not in (".h5", ".hdf5"):
         raise SimulationError(f"--output {output.name}: jets for flavour tagging are written as HDF5; name it .h5.")
     parts = farm.parts_folder(output, _settings(seed, variation))
-    wanted = _per_process(jets)
+    wanted = {TTBAR: jets} if top_pairs else _per_process(jets)
     chunks = {process: math.ceil(n / EXPECTED_JETS[process]) for process, n in wanted.items()}
     recipe = Recipe(
         functools.partial(_make_chunk, n_events=EVENTS_PER_CHUNK, conditions=VARIATIONS[variation]),
@@ -91,7 +92,8 @@ def simulate_flavour(
     templates = _templates(for_templates, parts)
     sample = _merge(for_jets, parts, templates, wanted, seed_of(seed, "order"))
     provenance = {
-        "made_by": f"jetlab simulate flavour --jets {jets} --seed {seed} --variation {variation}",
+        "made_by": f"jetlab simulate flavour --jets {jets} --seed {seed} --variation {variation}"
+        + (" --top-pairs" if top_pairs else ""),
         "settings": _settings(seed, variation),
         "radius": RADIUS,
         "chunks": dict(Counter(task.process.name for task in tasks)),
@@ -152,8 +154,10 @@ def _merge(tasks: list[Task], parts: Path, templates: Templates, wanted: dict[Pr
     jets = ak.Array(stack(tables))
     jagged = {name: ak.concatenate([table[name] for table in tracks]) for name in schema.FLAVOUR_TRACK}
     whole = JetSample(ak.zip({**{name: jets[name] for name in jets.fields}, **jagged}, depth_limit=1))
-    numbers = [wanted[process] for process in PROCESSES]
-    order, _ = merging.draw(whole.event_index, whole["jet_process_ak7"], numbers, seed)
+    kinds = [process for process in PROCESSES if process in wanted]
+    # The column has the numbers of PROCESSES, of which there may be fewer here.
+    kind = np.searchsorted([PROCESSES.index(process) for process in kinds], whole["jet_process_ak7"])
+    order, _ = merging.draw(whole.event_index, kind, [wanted[process] for process in kinds], seed)
     return JetSample(ak.to_packed(whole.jets[order]))
 
 
