@@ -29,7 +29,7 @@ def read(text: str) -> nbformat.NotebookNode:
 
 
 def _still(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
-    """The output without widgets: its picture if it has one, else a line in place of a panel; no progress bars."""
+    """The output without widgets: its picture or words if it has any, else a line for a panel; no progress bars."""
     data = output.get("data", {})
     if "text/markdown" in data:  # the map of the lessons
         data["text/markdown"] = re.sub(r"\]\((\S+)\.ipynb\)", r"](\1.html)", data["text/markdown"])
@@ -37,5 +37,7 @@ def _still(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
         return output
     if "%|" in data.get("text/plain", ""):  # tqdm's bar
         return None
+    if "no guess yet" in data.get("text/plain", ""):  # the buttons of a prediction
+        return nbformat.v4.new_output("stream", text=data["text/plain"] + "\n")
     picture = {"image/png": data["image/png"]} if "image/png" in data else {"text/html": LIVE}
     return nbformat.v4.new_output("display_data", picture)

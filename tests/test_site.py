@@ -101,6 +101,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         new_output("display_data", WIDGET | {"text/plain": "Sliders", "image/png": PICTURE}),
         new_output("display_data", WIDGET | {"text/plain": "training:   0%|     | 0/5"}),
         new_output("display_data", WIDGET | {"text/plain": "VBox(children=())"}),
+        new_output("display_data", WIDGET | {"text/plain": "M1.P1: no guess yet. Press a button."}),
         new_output("display_data", {"text/markdown": "[P1](pre/P1_x.ipynb)", "text/plain": "Markdown"}),
     ]
     cells = [
@@ -147,6 +148,7 @@ def test_widgets_become_pictures(site: dict[str, str]) -> None:
     assert "0/5" not in page
     assert "VBox" not in page
     assert page.count("a live panel stands here") == 1
+    assert page.count("M1.P1: no guess yet.") == 1
 
 
 def test_readers_are_told_of_the_short_run(site: dict[str, str]) -> None:

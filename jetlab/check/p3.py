@@ -37,8 +37,23 @@ NUMBER["P3.02"] = {
     ...: "a kernel of width 5 fits at 28 - 5 + 1 places; then pooling makes one pixel of each two.",
 }
 
-# Parameters of Conv2D(8, 3) on three channels.
+# Pixels on which a number after convolution, pooling and convolution depends, along one side.
 NUMBER["P3.03"] = {
+    14: RIGHT,
+    5: "this is how wide the kernel is in the *pooled* image; how many pixels of the image itself are under it?",
+    6: "this is what one number after the pooling depends on; the second kernel takes five of these side by side.",
+    (
+        9,
+        10,
+    ): "pooling makes one pixel of two: the five pooled pixels stand two pixels apart, and each sees more than two.",
+    (12, 13, 15, 16): "nearly: a pooled pixel depends on 5 + 1 pixels, and its neighbour lies two pixels further on.",
+    30: "what neighbours depend on overlaps: each lies only two pixels further on.",
+    196: "this is the number of pixels; the question is how wide the part is.",
+    ...: "a pooled pixel depends on 5 + 1 pixels; the kernel takes five of them, each two pixels further on.",
+}
+
+# Parameters of Conv2D(8, 3) on three channels.
+NUMBER["P3.04"] = {
     224: RIGHT,
     216: "each of the 8 kernels also has a bias.",
     (80, 72): "a kernel has 3 x 3 weights for *each* of the three channels.",
@@ -47,7 +62,7 @@ NUMBER["P3.03"] = {
 }
 
 # State after 1 and 0 with w = 1, u = 0.5.
-NUMBER["P3.04"] = {
+NUMBER["P3.05"] = {
     math.tanh(0.5 * math.tanh(1)): RIGHT,
     math.tanh(1): "this is the state after the first number; go on with the second.",
     (0.5 * math.tanh(1), 0.5): "tanh is applied at every step, also at the second.",
@@ -57,7 +72,7 @@ NUMBER["P3.04"] = {
 }
 
 # 0.9 to the power of 50.
-NUMBER["P3.05"] = {
+NUMBER["P3.06"] = {
     Near(0.9**50, 2e-2): RIGHT,
     45.0: "the factors of the steps multiply: a power, not a product with 50.",
     1 - 0.9**50: "this is what is lost; what is left is asked for.",
@@ -66,7 +81,7 @@ NUMBER["P3.05"] = {
 }
 
 # Parameters of an LSTM with 8 units and 3 inputs.
-NUMBER["P3.06"] = {
+NUMBER["P3.07"] = {
     384: RIGHT,
     96: "this is one set, as in a plain RNN; an LSTM has four, for three gates and the candidate.",
     352: "the biases are missing, 8 in each of the four sets.",
@@ -76,14 +91,14 @@ NUMBER["P3.06"] = {
 }
 
 # Which mode gives an answer for every hit?
-LETTER["P3.07"] = {
+LETTER["P3.08"] = {
     "b": RIGHT,
     "a": "many-to-one gives one answer for the whole track; here you want one for each hit.",
     "c": "possible, but more than you need: there is exactly one answer for each hit, beside it.",
 }
 
 # Which network fits which representation?
-NAMES["P3.08"] = {
+NAMES["P3.09"] = {
     ("cnn", "dense", "lstm"): RIGHT,
     ("cnn", "dense", ...): "look again: 3 is an ordered list of any length.",
     ("cnn", ..., ...): "look again: 2 is a fixed list of a few numbers.",

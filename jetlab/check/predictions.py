@@ -1,12 +1,15 @@
 """Predictions: what do you expect? A guess is noted before a plot and answered after it; no guess is wrong.
 
 In a lesson: `guess = ...`, then `check.predict("M2.P1", guess)` before the plot and `check.reveal("M2.P1", ...)` with
-what was measured after it. The predictions of lesson "M2" are in the module `jetlab.check.m2`: generators of rows as in
-`jetlab.check.engine`, made from what was measured. The first row is what came out; every row says something to whoever
-expected that, the last, for `...`, to everybody else. Without a guess the lesson goes on, and reveals nothing here.
+what was measured after it. In a notebook a question of letters has a button for each, so the dots may stay.
+
+The predictions of lesson "M2" are in the module `jetlab.check.m2`: generators of rows as in `jetlab.check.engine`, made
+from what was measured. The first row is what came out; every row says something to whoever expected that, the last, for
+`...`, to everybody else. Without a guess the lesson goes on, and reveals nothing here.
 """
 
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,20 +53,22 @@ def names() -> list[str]:
 def predict(name: str, guess: Any) -> None:
     """Print that the guess is noted, saying nothing of right or wrong; `...` is no guess, and blocks nothing.
 
+    For `...` a notebook shows buttons where the question is one of letters; a button that is pressed is the guess.
     `guess` may be anything, nothing that it is raises. Raises ArgumentError for an unknown name.
     """
     asked = _find(name)
     if guess is ...:
-        print(f"{name}: no guess yet. Replace the three dots and run this cell again, or go on without.")
+        if asked.letters and _in_notebook():
+            _show_buttons(name, asked.letters)
+        else:
+            print(f"{name}: no guess yet. Replace the three dots and run this cell again, or go on without.")
         return
     converted = asked.kind.converted(guess)
     if converted is None or (asked.letters and converted not in tuple(asked.letters)):
         choice = f", one of {', '.join(asked.letters)}" if asked.letters else ""
         print(f"{name}: hint: this question asks for {asked.kind.asked}{choice}.")
         return
-    GUESSES[name] = converted
-    solved.record(name)
-    print(f"{name}: your guess, {_shown(converted)}, is noted. Read on to see.")
+    print(_noted(name, converted))
 
 
 def reveal(name: str, **measured: Any) -> None:
@@ -83,6 +88,32 @@ def reveal(name: str, **measured: Any) -> None:
     shown, found = _shown(guess), _shown(outcome)
     turn = f", and it is {found}" if engine.fits(outcome, guess) else f"; it is {found}"
     print(f"{name}: you expected {shown}{', and so it is' if shown == found else turn}. {said}")
+
+
+def _noted(name: str, guess: Any) -> str:
+    """Keep a guess; returns what to say of it."""
+    GUESSES[name] = guess
+    solved.record(name)
+    return f"{name}: your guess, {_shown(guess)}, is noted. Read on to see."
+
+
+def _in_notebook() -> bool:
+    """Whether somebody may see widgets: in a kernel, but not in a script or a terminal."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
+def _show_buttons(name: str, letters: str) -> None:
+    from IPython.display import display
+
+    # Not before it is asked for: the rooms below the panels know no widgets, and scripts need none.
+    from jetlab.panel.guess import Guess
+
+    before = GUESSES.get(name, "")
+    said = f"{name}: no guess yet. Press a button, or write a letter in place of the three dots, or go on without."
+    if before:
+        said = f"{name}: your guess, {before}, is noted. Read on to see."
+    display(Guess(letters, lambda letter: _noted(name, letter), said, before))  # type: ignore[no-untyped-call]
 
 
 def _find(name: str) -> Prediction:

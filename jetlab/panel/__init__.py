@@ -1,10 +1,12 @@
 """Widgets: the live panels, and sliders over any plot. The only room that knows ipywidgets."""
 
+from jetlab.panel.guess import Guess
 from jetlab.panel.jes import JesPanel
 from jetlab.panel.runs import Goal
 from jetlab.panel.scan import ScanPanel
 from jetlab.panel.sliders import Sliders
+from jetlab.panel.ticks import FeaturesPanel
 from jetlab.panel.tracking import TrackingPanel
 from jetlab.panel.training import TrainingPanel
 
-__all__ = ["Goal", "JesPanel", "ScanPanel", "Sliders", "TrackingPanel", "TrainingPanel"]
+__all__ = ["FeaturesPanel", "Goal", "Guess", "JesPanel", "ScanPanel", "Sliders", "TrackingPanel", "TrainingPanel"]

@@ -113,12 +113,17 @@ CASES = {
     "P2.08": (SHARE, 0.007, {0.000049: "variance", 2.8: "divide by n", 0.05: "smaller", 0.5: "binomial"}),
     "P3.01": ({}, -4, {4: "round", -4 / 9: "mean", 10: "sum of the patch", 7: "np.sum"}),
     "P3.02": ({}, 12, {24: "pooling", 14: "padding", 11.5: "nearly", 144: "whole", 3: "fits"}),
-    "P3.03": ({}, 224, {216: "bias", 80: "each", 28: "one kernel", 5: "kernels"}),
-    "P3.04": ({}, 0.363389, {0.761594: "second", 0.380797: "tanh", 0.462117: "tanh(1)", 0: "remembers", 9: "0.5 h"}),
-    "P3.05": ({}, 0.9**50, {45: "multiply", 1 - 0.9**50: "lost", -4: "still", 0.5: "fifty"}),
-    "P3.06": ({}, 384, {96: "plain", 352: "biases", 128: "state", 312: "GRU", 1: "four sets"}),
-    "P3.07": ({}, "b", {"a": "one for each", "c": "beside", "z": "one letter"}),
-    "P3.08": (
+    "P3.03": (
+        {},
+        14,
+        {5: "pooled", 6: "side by side", 10: "apart", 16: "nearly", 30: "overlaps", 196: "wide", 3: "5 + 1"},
+    ),
+    "P3.04": ({}, 224, {216: "bias", 80: "each", 28: "one kernel", 5: "kernels"}),
+    "P3.05": ({}, 0.363389, {0.761594: "second", 0.380797: "tanh", 0.462117: "tanh(1)", 0: "remembers", 9: "0.5 h"}),
+    "P3.06": ({}, 0.9**50, {45: "multiply", 1 - 0.9**50: "lost", -4: "still", 0.5: "fifty"}),
+    "P3.07": ({}, 384, {96: "plain", 352: "biases", 128: "state", 312: "GRU", 1: "four sets"}),
+    "P3.08": ({}, "b", {"a": "one for each", "c": "beside", "z": "one letter"}),
+    "P3.09": (
         {},
         ("cnn", "dense", "lstm"),
         {("dense", "cnn", "lstm"): "grid", ("cnn", "dense", "cnn"): "ordered", ("cnn",): "three names", "cnn": "three"},

@@ -154,4 +154,4 @@ def test_every_module_of_a_lesson_is_in_the_list():
 def test_names_do_not_depend_on_capitals():
     data, right, _ = CASES["M5.03"]
     assert check.verdict("M5.03", [name.lower() for name in right], **data) == "right!"
-    assert check.verdict("P3.08", ["CNN", " dense", "LSTM"]) == "right!"
+    assert check.verdict("P3.09", ["CNN", " dense", "LSTM"]) == "right!"

@@ -1,6 +1,7 @@
 """Predictions: a guess is noted, and answered once something was measured; none blocks the lesson."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from jetlab.check import predictions, solved
 from jetlab.errors import ArgumentError
 from jetlab.metrics import Estimate
 from tests.check.test_engine import ODD
+from tests.panel.by_label import labelled, texts
 
 #: An image of W minus QCD: less in the middle, more above and below.
 DIFFERENCE = np.zeros((25, 25))
@@ -288,3 +290,41 @@ def test_a_fault_of_the_lesson_is_shown() -> None:
     for measured in ({}, {"loss": 1.0}, {"loss": 1.0, "noise": 1.0, "more": 1.0}):
         with pytest.raises(TypeError, match="argument"):
             check.reveal("P1.P1", **measured)
+
+
+@pytest.fixture
+def displayed(monkeypatch: pytest.MonkeyPatch) -> list:
+    """What a cell of a notebook shows beside what it prints."""
+    found: list = []
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=None))
+    monkeypatch.setattr("IPython.display.display", found.append)
+    return found
+
+
+def test_a_notebook_has_buttons_for_letters(displayed, capsys) -> None:
+    check.predict("M2.P1", ...)
+    assert capsys.readouterr().out == ""
+    (buttons,) = displayed
+    assert "M2.P1: no guess yet. Press a button" in texts(buttons.widget)
+    labelled(buttons.widget, "c").click()
+    assert texts(buttons.widget) == "M2.P1: your guess, c, is noted. Read on to see."
+    assert solved.read()[0] == {"M2.P1"}
+    check.reveal("M2.P1", **CASES["M2.P1"][0])
+    assert "M2.P1: you expected c; it is b." in capsys.readouterr().out
+
+
+def test_buttons_shown_again_know_the_guess(displayed) -> None:
+    for _ in range(2):
+        check.predict("M2.P1", ...)
+        displayed[-1].press("c")
+    assert "your guess, c, is noted" in texts(displayed[1].widget)
+    assert labelled(displayed[1].widget, "c").button_style == "primary"
+
+
+def test_numbers_and_typed_letters_need_no_buttons(displayed, capsys) -> None:
+    check.predict("M2.P4", ...)
+    check.predict("M2.P1", "a")
+    printed = capsys.readouterr().out
+    assert "M2.P4: no guess yet. Replace the three dots" in printed
+    assert "M2.P1: your guess, a, is noted." in printed
+    assert displayed == []
