@@ -106,7 +106,12 @@ def bootstrap(
     """
     value = rejections(label, score, efficiency, signal)
     passing = _passing(label, score, efficiency, signal, replicas, seed)
-    return {kind: Estimate(r.value, float(np.std(passing[kind], ddof=1) * r.value**2)) for kind, r in value.items()}
+    # Of a class of which no jet passes there is nothing to draw: value and error stay infinite.
+    errors = {
+        kind: float(np.std(passing[kind], ddof=1) * r.value**2) if np.isfinite(r.value) else np.inf
+        for kind, r in value.items()
+    }
+    return {kind: Estimate(r.value, errors[kind]) for kind, r in value.items()}
 
 
 def ratios(

@@ -102,6 +102,11 @@ def test_bootstrap_has_the_value_of_the_sample_and_the_spread_over_samples():
     assert flavour.bootstrap(label, score) == drawn
 
 
+def test_where_nobody_passes_value_and_error_are_infinite():
+    label = np.repeat([0, 1, 2], 50)
+    assert flavour.bootstrap(label, label.astype(float))[0] == (np.inf, np.inf)
+
+
 def test_ratios_are_paired_so_that_equal_taggers_have_no_error():
     label, score = gaussians(2000)
     assert flavour.ratios(label, score, 2 * score + 1) == {0: (1.0, 0.0), 1: (1.0, 0.0)}
