@@ -9,7 +9,10 @@ SHORT = """```{note}
 The outputs on this page come from a short run, with less data and fewer epochs than the lesson takes when you run it.
 The text speaks of the full run: some numbers here are worse.
 ```"""
-LIVE = "<p><em>In JupyterLab a live panel stands here; it needs a running kernel. The rocket above opens one.</em></p>"
+LIVE = (
+    "<p><em>In JupyterLab a live panel stands here; it needs a running kernel. The rocket above opens one, and "
+    '<a href="../index.html">the first page</a> has a film of a panel.</em></p>'
+)
 
 
 def read(text: str) -> nbformat.NotebookNode:

@@ -48,7 +48,7 @@ STANDARD: dict[str, dict[str, Any]] = {
     },
 }
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "leaky_relu", "linear")
-OPTIMIZERS = ("adam", "adamw", "nadam", "sgd", "rmsprop")
+OPTIMIZERS = ("adam", "adamw", "nadam", "sgd", "rmsprop", "adadelta")
 LOSSES = ("binary_crossentropy", "sparse_categorical_crossentropy", "mse", "mae", "huber", "gaussian_nll")
 ORDERS = ("pt", "dr", "random")
 SCHEDULES = ("constant", "cosine", "step")

@@ -12,7 +12,14 @@ from jetlab.models import objectives
 from jetlab.models.networks import N_CLASSES, Layer, Shape, describe
 
 #: What the code calls the optimizers of `config.OPTIMIZERS`.
-OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "nadam": "Nadam", "sgd": "SGD", "rmsprop": "RMSprop"}
+OPTIMIZERS = {
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "nadam": "Nadam",
+    "sgd": "SGD",
+    "rmsprop": "RMSprop",
+    "adadelta": "Adadelta",
+}
 #: Arguments that are written without their names.
 PLACED = ("shape", "units", "filters", "kernel_size", "input_dim", "output_dim", "rate", "layer")
 #: Layer -> its line, where it is not just called on x.

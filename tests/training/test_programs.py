@@ -209,7 +209,7 @@ def test_a_batch_is_cut_into_parts_where_that_gives_the_same_step(monkeypatch):
     assert compilation.wanted_parts(lstm, 128, True) == 1
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "nadam", "rmsprop", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adadelta", "adamw", "nadam", "rmsprop", "sgd"])
 def test_other_optimizers_agree_too(optimizer):
     config = dataclasses.replace(CONFIG, optimizer=optimizer, epochs=2)
     keras.utils.set_random_seed(3)
