@@ -62,6 +62,19 @@ def _column(sample: JetSample, name: str) -> np.ndarray:
     return np.asarray(sample[name], np.float64)
 
 
+def of_groups(columns: Sequence[str], groups: Sequence[str]) -> np.ndarray:
+    """Which of these columns, inputs and check variables alike, belong to the groups: bool (n_columns,).
+
+    `columns` are names as `Defaults.names` gives them. Raises ArgumentError for an unknown group.
+    """
+    unknown = [group for group in groups if group not in GROUPS]
+    if unknown:
+        raise ArgumentError(f"of_groups: groups are {list(groups)}, but can be of {', '.join(GROUPS)}.")
+    wanted = {name for group in groups for name in GROUPS[group]}
+    checks = {f"no_{name.rpartition('_')[0]}" for name in wanted} | {f"no_{name}" for name in wanted}
+    return np.array([name in wanted or name in checks for name in columns])
+
+
 @dataclass(frozen=True)
 class Defaults:
     """What stands for a missing input, learnt from the training jets alone, and the check variables that say so.

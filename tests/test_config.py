@@ -160,3 +160,8 @@ def test_fast_mode_shrinks_only_when_asked(monkeypatch):
     assert fast(config, epochs=3, train_size=500) == RunConfig(epochs=3, train_size=500)
     assert fast(config, epochs=30, train_size=5000) == config
     assert fast(RunConfig(), epochs=3, train_size=500).train_size == 500
+
+    monkeypatch.setenv("JETLAB_FAST", "2")
+    assert fast_mode()
+    assert fast(config, epochs=1, train_size=5000) == RunConfig(epochs=1, train_size=1000)
+    assert fast(config, epochs=3, train_size=500) == RunConfig(epochs=2, train_size=500)

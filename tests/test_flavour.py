@@ -107,3 +107,14 @@ def test_reweighting_needs_jets_of_all_classes_somewhere():
 def test_hybrid_training_takes_top_pairs_below_and_the_z_prime_above():
     jets = ak.Array({"jet_process_ak7": [0, 0, 1, 3], "jet_pt_ak7": [100.0, 300.0, 100.0, 300.0]})
     assert flavour.hybrid(JetSample(jets)).tolist() == [True, False, False, True]
+
+
+def test_columns_of_groups_come_with_their_check_variables():
+    columns = ("jet_pt_ak7", "ip3d_bu", "sv_mass", "sv_dr", "muon_pt", "no_ip3d", "no_sv", "no_muon")
+    found = flavour.of_groups(columns, ("kinematics", "sv"))
+    assert [name for name, chosen in zip(columns, found, strict=True) if chosen] == [
+        *("jet_pt_ak7", "sv_mass", "sv_dr", "no_sv")
+    ]
+    assert flavour.of_groups(columns, tuple(flavour.GROUPS)).all()
+    with pytest.raises(ArgumentError, match="kinematics"):
+        flavour.of_groups(columns, ("vertex",))

@@ -17,7 +17,8 @@ def draw() -> Drawing:
         "The map of the lessons",
         "At home: M0 Welcome; P1 Fitting functions, P2 Neural networks, P3 Images and sequences, one after the "
         "other. In the workshop: M1 Open data leads to M2 Dense tagger. From there three ways: M3 CNN tagger and "
-        "M4 LSTM tagger, which meet in M5 Comparing taggers; M6 Jet energy scale; M7 Hit-to-track assignment.",
+        "M4 LSTM tagger, which meet in M5 Comparing taggers; M6 Jet energy scale; M7 Hit-to-track assignment. "
+        "M8 Flavour tagging needs M2, and M5 helps.",
         566,
     )
     card.rect(10, 16, 700, 140, rx=10, fill=tint(GREEN, 0.07))
@@ -63,6 +64,13 @@ def _arrow(card: Drawing, start: str, end: str, **style: str) -> None:
     if (start, end) == ("M2", "M6"):
         (x, y), b = _edge(start, "top"), _edge(end, "left")
         card.arrow((x, y), (x, b[1]), b, colour=INK)
+        return
+    if (start, end) == ("M2", "M8"):
+        # Over the top of M6.
+        (x, y), (right, _) = _edge(start, "top"), _edge(end, "top")
+        top = ROWS[r2] - 14
+        card.path([(x - 24, y), (x - 24, top), (right, top)], INK, 1.8)
+        card.arrow((right, top), (right, ROWS[r2]), colour=INK)
         return
     if (start, end) == ("M4", "M5"):
         a, (x, y) = _edge(start, "right"), _edge(end, "bottom")
@@ -178,6 +186,14 @@ def _tracks(card: Drawing, x: float, y: float) -> None:
         card.path([(x + 8 + r, y + 14 - bend * r**2) for r in np.linspace(0, 34, 12)], colour, 1.8)
 
 
+def _displaced(card: Drawing, x: float, y: float) -> None:
+    card.circle(x + 6, y + 20, 3, fill=INK)
+    card.line(x + 6, y + 20, x + 24, y + 13, QCD, 1.6, stroke_dasharray="3 2")
+    card.circle(x + 24, y + 13, 3, fill=QCD)
+    for dx, dy in ((20, -12), (23, -3), (19, 7)):
+        card.line(x + 24, y + 13, x + 24 + dx, y + 13 + dy, W, 1.8)
+
+
 #: Title, column, row and picture of each lesson.
 LESSONS: dict[str, tuple[str, int, str, Callable[[Drawing, float, float], None]]] = {
     "M0": ("Welcome", 0, "home", _play),
@@ -191,6 +207,7 @@ LESSONS: dict[str, tuple[str, int, str, Callable[[Drawing, float, float], None]]
     "M5": ("Comparing|taggers", 3, "middle", _curves),
     "M6": ("Jet energy|scale", 2, "upper", _peak),
     "M7": ("Hit-to-track|assignment", 1, "lower", _tracks),
+    "M8": ("Flavour|tagging", 3, "upper", _displaced),
 }
 NEEDED = (
     ("P1", "P2"),
@@ -200,7 +217,8 @@ NEEDED = (
     ("M2", "M4"),
     ("M2", "M6"),
     ("M2", "M7"),
+    ("M2", "M8"),
     ("M3", "M5"),
     ("M4", "M5"),
 )
-HELPS = (("M3", "M6"), ("M4", "M7"))
+HELPS = (("M3", "M6"), ("M4", "M7"), ("M5", "M8"))

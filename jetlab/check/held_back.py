@@ -33,7 +33,7 @@ class Parts(NamedTuple):
 
 def without_held_back(sample: JetSample) -> JetSample:
     """The sample without the events that `check.build` judges networks on: about one in seven, always the same."""
-    kept: JetSample = sample[_open(sample)]
+    kept: JetSample = sample[opened(sample)]
     return kept
 
 
@@ -68,7 +68,7 @@ def columns(names: tuple[str, ...]) -> Parts:
 
 def dealt(sample: JetSample) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.float64]]:
     """Positions of the lessons' training and validation jets and of the held-back jets; the weights of all jets."""
-    open_jets = _open(sample)
+    open_jets = opened(sample)
     train, validation, _ = (open_jets[part] for part in jets.split(sample[open_jets].event_index))
     held_back = np.setdiff1d(np.arange(len(sample)), open_jets)
     pt, eta, is_w = sample["jet_pt_ak7"], sample["jet_eta_ak7"], sample["jet_isW_ak7"] == 1
@@ -76,6 +76,6 @@ def dealt(sample: JetSample) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.
     return (train, validation, held_back), weight
 
 
-def _open(sample: JetSample) -> NDArray[np.int64]:
-    """Positions of the lessons' jets, in the order of the sample."""
+def opened(sample: JetSample) -> NDArray[np.int64]:
+    """Positions (n,) of the jets that lessons have, in the order of the sample."""
     return np.sort(jets.split(sample.event_index, FRACTIONS, SEED)[0])

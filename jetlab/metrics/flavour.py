@@ -92,6 +92,98 @@ def rejections(
     return found
 
 
+def bootstrap(
+    label: ArrayLike,
+    score: ArrayLike,
+    efficiency: float = 0.77,
+    signal: int = BOTTOM,
+    replicas: int = 100,
+    seed: int = 1,
+) -> dict[int, Estimate]:
+    """Rejections as by `rejections`; their errors come from jets drawn again, and so contain that of the cut as well.
+
+    `label` and `score` are (n,). Raises MetricError as `rejections` does.
+    """
+    value = rejections(label, score, efficiency, signal)
+    passing = _passing(label, score, efficiency, signal, replicas, seed)
+    # Of a class of which no jet passes there is nothing to draw: value and error stay infinite.
+    errors = {
+        kind: float(np.std(passing[kind], ddof=1) * r.value**2) if np.isfinite(r.value) else np.inf
+        for kind, r in value.items()
+    }
+    return {kind: Estimate(r.value, errors[kind]) for kind, r in value.items()}
+
+
+def ratios(
+    label: ArrayLike,
+    score: ArrayLike,
+    other: ArrayLike,
+    efficiency: float = 0.77,
+    signal: int = BOTTOM,
+    replicas: int = 100,
+    seed: int = 1,
+) -> dict[int, Estimate]:
+    """How many times the rejection of `other` that of `score` is, for each class; a paired bootstrap over the jets.
+
+    All arrays are (n,), of the same jets. Where no jet passes one of the cuts the ratio is that of half a jet. Raises
+    MetricError as `rejections` does.
+    """
+    label = np.asarray(label)
+    drawn = [_passing(label, each, efficiency, signal, replicas, seed) for each in (score, other)]
+    once = [rejections(label, each, efficiency, signal) for each in (score, other)]
+    found = {}
+    for kind in once[0]:
+        least = 0.5 / np.sum(label == kind)
+        logs = np.log(np.maximum(drawn[1][kind], least)) - np.log(np.maximum(drawn[0][kind], least))
+        first, second = (max(1 / each[kind].value, least) for each in once)
+        found[kind] = Estimate(float(second / first), float(np.std(logs, ddof=1) * second / first))
+    return found
+
+
+def in_bins(
+    values: ArrayLike,
+    edges: ArrayLike,
+    label: ArrayLike,
+    score: ArrayLike,
+    efficiency: float = 0.77,
+    flat: bool = False,
+    signal: int = BOTTOM,
+) -> dict[int, tuple[Floats, Floats]]:
+    """Efficiency of each class in bins of a variable, with its binomial error: class -> two arrays (n_bins,).
+
+    Args:
+        values: of the variable, such as pt, (n,).
+        edges: of the bins, (n_bins + 1,).
+        label: 0 light, 1 c, 2 b, (n,).
+        score: (n,).
+        efficiency: of the signal, over all bins, or in each of them if `flat`.
+        flat: a cut for each bin, so that the signal's efficiency is the same in all, instead of one cut for all.
+        signal: number of the signal's class.
+
+    NaN where a bin has no jet of the class (flat: of the signal). Raises MetricError as `threshold` does.
+    """
+    label, score = np.asarray(label), np.asarray(score, dtype=np.float64)
+    edges = np.asarray(edges, dtype=np.float64)
+    place = np.digitize(np.asarray(values, dtype=np.float64), edges) - 1
+    inside = (place >= 0) & (place < len(edges) - 1)
+    cut = np.full(len(edges) - 1, np.nan)
+    if not flat:
+        cut[:] = threshold(label[inside], score[inside], efficiency, signal)
+    for number in range(len(cut)):
+        chosen = place == number
+        if flat and np.any(chosen & (label == signal)):
+            cut[number] = threshold(label[chosen], score[chosen], efficiency, signal)
+    found = {}
+    for kind in np.unique(label):
+        jets = [score[(place == number) & (label == kind)] for number in range(len(cut))]
+        total = np.array([len(each) for each in jets], dtype=np.float64)
+        passed = np.array([np.sum(each >= edge) for each, edge in zip(jets, cut, strict=True)], dtype=np.float64)
+        there = (total > 0) & np.isfinite(cut)
+        share = np.divide(passed, total, out=np.full(len(cut), np.nan), where=there)
+        found[int(kind)] = share, np.sqrt(share * (1 - share) / np.where(there, total, np.nan))
+    return found
+
+
 def iso_efficiency(
     label: ArrayLike,
     probabilities: ArrayLike,
@@ -113,6 +205,27 @@ def iso_efficiency(
             raise MetricError("Iso-efficiency curves need jets of all three classes; take others.")
         rows.append((fraction, *found[LIGHT], *found[other]))
     return IsoEfficiency(*np.array(rows, dtype=np.float64).T)
+
+
+def _passing(
+    label: ArrayLike, score: ArrayLike, efficiency: float, signal: int, replicas: int, seed: int
+) -> dict[int, Floats]:
+    """Efficiency of each class in each replica, (replicas,), in which each jet counts as often as a Poisson number."""
+    label, score, _ = per_jet({"labels": label, "scores": score}, None)
+    order = np.argsort(-score, kind="stable")
+    ranked, kinds = -score[order], [int(kind) for kind in np.unique(label) if kind != signal]
+    is_signal, others = label[order] == signal, {kind: label[order] == kind for kind in kinds}
+    found = {kind: np.full(replicas, np.nan) for kind in kinds}
+    rng = np.random.default_rng(seed)
+    for number in range(replicas):
+        # Drawn before they are ranked, so that two scores of the same jets get the same replicas.
+        weight = rng.poisson(1.0, len(score))[order].astype(np.float64)
+        passed = np.cumsum(weight * is_signal)
+        last = np.searchsorted(passed, efficiency * passed[-1] * (1 - 1e-12))
+        end = np.searchsorted(ranked, ranked[last], side="right")
+        for kind, chosen in others.items():
+            found[kind][number] = weight[:end][chosen[:end]].sum() / max(weight[chosen].sum(), 1.0)
+    return found
 
 
 def _threshold(score: Floats, weight: Floats, efficiency: float) -> float:

@@ -1,7 +1,22 @@
 """Networks, from a run configuration: the Keras model, what it is trained for, and its code to copy."""
 
 from jetlab.models import keras_code, objectives
+from jetlab.models.clouds import PARTICLE_NET, PARTICLE_NET_LITE, particle_net, particle_transformer
 from jetlab.models.layers import maxout
 from jetlab.models.networks import Layer, Shape, build, count_parameters, dense, describe
 
-__all__ = ["Layer", "Shape", "build", "count_parameters", "dense", "describe", "keras_code", "maxout", "objectives"]
+__all__ = [
+    "PARTICLE_NET",
+    "PARTICLE_NET_LITE",
+    "Layer",
+    "Shape",
+    "build",
+    "count_parameters",
+    "dense",
+    "describe",
+    "keras_code",
+    "maxout",
+    "objectives",
+    "particle_net",
+    "particle_transformer",
+]

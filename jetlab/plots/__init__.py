@@ -1,6 +1,6 @@
 """Plots on matplotlib figures of their own, without pyplot: taggers here, other subjects in the modules."""
 
-from jetlab.plots import comparison, images, jes, network, scan, tracking
+from jetlab.plots import comparison, flavour, images, jes, network, scan, tracking
 from jetlab.plots.base import (
     CLASSES,
     COLOURS,
@@ -36,6 +36,7 @@ __all__ = [
     "comparison",
     "eta_phi",
     "figure",
+    "flavour",
     "histogram",
     "images",
     "inverse",

@@ -5,8 +5,16 @@ from types import SimpleNamespace
 import numpy as np
 
 from jetlab.metrics import Estimate
+from jetlab.metrics.flavour import IsoEfficiency
 from jetlab.panel import Goal
 
+#: Light and c rejection while f_c runs.
+CURVE = IsoEfficiency(
+    *(
+        np.array(values)
+        for values in ([0.0, 0.1, 0.2, 0.5], [150, 130, 105, 60], [9.0] * 4, [4.0, 5.0, 6.0, 9.0], [0.1] * 4)
+    )
+)
 LOSSES = {"training_loss": [0.5, 0.4, 0.3, 0.2, 0.1], "validation_loss": [0.6, 0.5, 0.4, 0.55, 0.9]}
 SHARE = {"accuracy": 0.98, "n": 400}
 TASKS = ("regression", "clustering", "classification", "generation")
@@ -292,4 +300,43 @@ CASES = {
     ),
     "M7.07": ({}, "b", {"a": "parameters", "c": "place in φ", "x": "one letter"}),
     "M7.08": ({}, "c", {"a": "Kalman", "b": "how many", 7: "one letter"}),
+    "M8.01": (
+        {"ctau": 0.469, "pt": 50.0, "mass": 5.28},
+        0.469 * 50 / 5.28,
+        {0.469: "at βγ = 1", 0.469 * 5.28 / 50: "other way round", 0.4441: "in mm", 100.0: "βγ cτ"},
+    ),
+    "M8.02": ({}, "b", {"a": "change with pt", "c": "does not see them", "x": "one letter"}),
+    "M8.03": (
+        {"inputs": 64, "units": 48, "pieces": 2},
+        6240,
+        {64 * 96: "has a bias", 65 * 48: "plain dense", 65 * 48 + 2: "whole sum", 5: "units x pieces"},
+    ),
+    "M8.04": (
+        {"p_light": 0.1, "p_c": 0.3, "p_b": 0.6, "fraction": 0.2},
+        np.log(0.6 / 0.14),
+        {
+            0.6 / 0.14: "natural logarithm",
+            np.log10(0.6 / 0.14): "np.log",
+            np.log(0.6 / 0.26): "belongs to c",
+            np.log(1.5): "count alike",
+            7: "f_c * p_c",
+        },
+    ),
+    "M8.05": (
+        {"curve": CURVE, "least": 100},
+        0.2,
+        {0.5: "below 100", 0.0: "another fraction", 4: "from 0 to 1"},
+    ),
+    "M8.06": ({}, "c", {"a": "no data either", "b": "nobody trained", "x": "one letter"}),
+    "M8.07": (
+        {"passed": 0.3, "purity": 0.4, "mistag": 0.05, "efficiency": 0.7},
+        0.675 / 0.7,
+        {
+            0.675: "efficiency in data",
+            0.7 / 0.675: "other way round",
+            0.3 / 0.7: "not all jets",
+            0.75 / 0.7: "take them off first",
+            7: "solve for",
+        },
+    ),
 }

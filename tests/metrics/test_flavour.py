@@ -91,3 +91,53 @@ def test_iso_efficiency_curves_trade_light_for_charm():
     assert (curve.c_rejection[1], curve.c_rejection_err[1]) == pytest.approx(alone[1])
     tagged = flavour.iso_efficiency(label, p, 0.3, (0.0, 0.9), "c")
     assert tagged.c_rejection[1] > tagged.c_rejection[0]
+
+
+def test_bootstrap_has_the_value_of_the_sample_and_the_spread_over_samples():
+    label, score = gaussians(2000)
+    once, drawn = flavour.rejections(label, score), flavour.bootstrap(label, score)
+    assert {kind: found.value for kind, found in drawn.items()} == {kind: found.value for kind, found in once.items()}
+    values = [flavour.rejections(*gaussians(2000, seed))[0].value for seed in range(100)]
+    assert drawn[0].error == pytest.approx(np.std(values), rel=0.35)
+    assert flavour.bootstrap(label, score) == drawn
+
+
+def test_where_nobody_passes_value_and_error_are_infinite():
+    label = np.repeat([0, 1, 2], 50)
+    assert flavour.bootstrap(label, label.astype(float))[0] == (np.inf, np.inf)
+
+
+def test_ratios_are_paired_so_that_equal_taggers_have_no_error():
+    label, score = gaussians(2000)
+    assert flavour.ratios(label, score, 2 * score + 1) == {0: (1.0, 0.0), 1: (1.0, 0.0)}
+    noise = np.random.default_rng(3).normal(size=len(score))
+    alike, unlike = (flavour.ratios(label, score, score + width * noise) for width in (0.02, 1.0))
+    assert alike[0].error < unlike[0].error / 3
+    assert unlike[0].value > 1 + 3 * unlike[0].error
+
+
+def test_a_ratio_is_finite_where_no_jet_passes():
+    label = np.repeat([0, 1, 2], 50)
+    score = label + np.linspace(0, 0.1, 150)
+    found = flavour.ratios(label, score, np.random.default_rng(1).normal(size=150))
+    assert np.isfinite(found[0]).all()
+    assert found[0].value > 10
+
+
+def test_efficiencies_in_bins_agree_with_one_cut_or_are_flat():
+    label, score = gaussians(5000)
+    values, edges = np.tile(np.arange(4), len(label) // 4 + 1)[: len(label)], (0, 1, 2, 3, 4)
+    score = score + 0.5 * values * (label == flavour.BOTTOM)
+    fixed, flat = (flavour.in_bins(values, edges, label, score, 0.77, each) for each in (False, True))
+    assert set(fixed) == {0, 1, 2}
+    assert np.all(np.diff(fixed[2][0]) > 0)
+    assert fixed[2][0].mean() == pytest.approx(0.77, abs=0.005)
+    assert flat[2][0] == pytest.approx(0.77, abs=0.001)
+    assert np.all(np.diff(flat[1][0]) < 0)
+    assert fixed[0][1] == pytest.approx(np.sqrt(fixed[0][0] * (1 - fixed[0][0]) / 1250))
+
+
+def test_bins_without_jets_are_nan():
+    label, score = gaussians(100)
+    found = flavour.in_bins(np.full(300, 0.5), (0, 1, 2), label, score, flat=True)
+    assert np.isnan(found[0][0]).tolist() == [False, True]
