@@ -16,7 +16,8 @@ SIZES = {"jes.json": 150_000, "jes_shipped.json": 36_000}
 @pytest.fixture(scope="module", params=SIZES)
 def results(repository, request):
     found = json.loads((repository / "benchmarks" / "results" / request.param).read_text())
-    assert found["sample"]["jets"] == SIZES[request.param]
+    # Whole chunks are simulated, and a few jets more than asked for.
+    assert SIZES[request.param] <= found["sample"]["jets"] < 1.001 * SIZES[request.param]
     return found
 
 
