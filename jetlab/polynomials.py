@@ -14,6 +14,7 @@ from jetlab.errors import ArgumentError
 
 #: A multigraph: pairs of vertices, an edge as often as it is there, in order.
 Graph = tuple[tuple[int, int], ...]
+Floats = NDArray[np.float64]
 #: Jets that are calculated at a time.
 CHUNK = 500
 
@@ -35,7 +36,7 @@ def graphs(degree: int) -> tuple[Graph, ...]:
 
 def energy_flow(
     share: ArrayLike, deta: ArrayLike, dphi: ArrayLike, wanted: Sequence[Graph], beta: float = 1.0
-) -> NDArray[np.float64]:
+) -> Floats:
     """Energy flow polynomials of jets: sums over particles of products of shares and distances to the power beta.
 
     Args:
@@ -55,7 +56,7 @@ def _chunks(n: int) -> list[slice]:
     return [slice(first, first + CHUNK) for first in range(0, max(n, 1), CHUNK)]
 
 
-def _of(z: NDArray, eta: NDArray, phi: NDArray, wanted: Sequence[Graph], beta: float) -> NDArray[np.float64]:  # type: ignore[type-arg]
+def _of(z: Floats, eta: Floats, phi: Floats, wanted: Sequence[Graph], beta: float) -> Floats:
     dphi = phi[:, :, np.newaxis] - phi[:, np.newaxis]
     distance = np.hypot(eta[:, :, np.newaxis] - eta[:, np.newaxis], np.arctan2(np.sin(dphi), np.cos(dphi))) ** beta
     powers = {number: distance**number for graph in wanted for number in map(graph.count, graph)}
@@ -69,7 +70,7 @@ def _of(z: NDArray, eta: NDArray, phi: NDArray, wanted: Sequence[Graph], beta: f
             factors += [z, [jet, place[vertex]]]
         for one, other in edges:
             factors += [powers[graph.count((one, other))], [jet, place[one], place[other]]]
-        found[:, column] = np.einsum(*factors, [jet], optimize="greedy")  # type: ignore[call-overload]
+        found[:, column] = np.einsum(*factors, [jet], optimize="greedy")  # type: ignore[call-overload]  # numpy types only text
     return found
 
 

@@ -113,7 +113,7 @@ def _show_buttons(name: str, letters: str) -> None:
     said = f"{name}: no guess yet. Press a button, or write a letter in place of the three dots, or go on without."
     if before:
         said = f"{name}: your guess, {before}, is noted. Read on to see."
-    display(Guess(letters, lambda letter: _noted(name, letter), said, before))  # type: ignore[no-untyped-call]
+    display(Guess(letters, lambda letter: _noted(name, letter), said, before))  # type: ignore[no-untyped-call]  # no types in IPython
 
 
 def _find(name: str) -> Prediction:

@@ -171,7 +171,7 @@ def cluster(workers: int, threads: int | None = None) -> Any:
     # Dask's own variables make the C library give back memory after each batch: a tenth of the training time. They
     # would also stay behind in this process, which may train later.
     with dask.config.set({"distributed.nanny.pre-spawn-environ": {}, "distributed.worker.profile.enabled": False}):
-        return distributed.LocalCluster(  # type: ignore[no-untyped-call]
+        return distributed.LocalCluster(  # type: ignore[no-untyped-call]  # distributed has few types
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address=":0",
