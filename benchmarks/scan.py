@@ -1,7 +1,7 @@
 """Scans: what two workers bring, what Dask and Optuna cost, a plain loop of `model.fit`, and the scan of the LSTM.
 
     python benchmarks/scan.py speed [--points 64]
-    python benchmarks/scan.py grid [--stage first|full] [--minutes 25]
+    python benchmarks/scan.py grid [--stage first|batch|nodes|full] [--minutes 25]
 
 `speed` trains the dense default on the shipped jets with as many learning rates as there are points: in a plain loop of
 `training.run`, by a Dask worker with all cores as the loop has them (the overhead), by a worker with one core and by
@@ -12,6 +12,7 @@ with the points that are still missing.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import threading
@@ -36,6 +37,14 @@ FIT_POINTS = 4
 LSTM = RunConfig.standard("lstm", length=40, epochs=4, patience=2)
 STAGES = {
     "first": Space.of(LSTM, nodes=[16, 64], layers=[1, 2], batch_size=[64, 512, 4096], seed=[1]),
+    "batch": Space.of(
+        dataclasses.replace(LSTM, epochs=6, patience=0),
+        nodes=[16],
+        layers=[1],
+        batch_size=[1, 16, 64, 256, 1024, 4096],
+        seed=[1, 2, 3],
+    ),
+    "nodes": Space.of(LSTM, nodes=[16, 32, 64, 128], layers=[1, 2, 3], batch_size=[256], seed=[1]),
     "full": Space.of(
         LSTM,
         nodes=[16, 32, 64, 128, 256],
@@ -106,17 +115,19 @@ def speed(points: int, folder: Path) -> dict[str, Any]:
     configs = [space.configs(point)[0] for point in space.grid()]
     training.run(configs[0], data)
     loads = [os.getloadavg()[0]]
-    bare = timed(lambda: [training.run(config, data) for config in configs])
+    # Before and after the others: a machine's clock may drift meanwhile.
+    bare = [timed(lambda: [training.run(config, data) for config in configs])]
     alone = by_dask(space, warm, prepare, 1, cores(), folder)
     one = by_dask(space, warm, prepare, 1, 1, folder)
     two = by_dask(space, warm, prepare, 2, 1, folder)
+    bare += [timed(lambda: [training.run(config, data) for config in configs])]
     few = configs[:: max(1, points // FIT_POINTS)][:FIT_POINTS]
     fit(few[0], data)
     loop = timed(lambda: [fit(config, data) for config in few]) * points / len(few)
     loads.append(os.getloadavg()[0])
     return {
         "two_workers_over_one": one / two,
-        "overhead": alone / bare - 1,
+        "overhead": alone / float(np.mean(bare)) - 1,
         "ratio_to_loop": loop / two,
         "speed": {
             "points": points,
@@ -156,8 +167,7 @@ def grid(stage: str, minutes: float, folder: Path) -> dict[str, Any]:
         },
         "grid": {
             "training_jets": rows[0]["jets"] if rows else 0,
-            "epochs": LSTM.epochs,
-            "minutes": (time.time() - began) / 60,
+            "minutes_of_the_last_stage": (time.time() - began) / 60,
             "load_before": load,
             "machine": this_machine(*PACKAGES),
         },
@@ -175,6 +185,7 @@ def rows_of(study: Study, stage: str) -> list[dict[str, Any]]:
             | {
                 "stage": stage,
                 "seeds": len(point.outcomes),
+                "epochs": study.space.fixed["epochs"],
                 "val_auc": auc.value,
                 "val_auc_spread": auc.error if auc.error > 0 else None,
                 "val_loss": loss.value,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from jetlab import catalog, flavour, jets, training
 from jetlab.check.engine import LETTER, NUMBER, RIGHT, Near, Rows, computed
+from jetlab.check.goals import fewest_parameters
 from jetlab.check.held_back import opened
 from jetlab.check.predictions import prediction
 from jetlab.check.tasks import REACHED, TASKS, Refused, Report, attempt
@@ -68,6 +69,14 @@ def by_hand(*, p_light: float, p_c: float, p_b: float, fraction: float) -> Rows:
 
 
 @computed(NUMBER, "M8.05")
+def smallest(*, runs: Sequence[Any], goal: Any) -> Rows:
+    """Number of the panel's run with the fewest parameters of those that reach its goal."""
+    return fewest_parameters(
+        runs, goal, "tuned c rejection of {:.2f}", "more epochs, another learning rate, less dropout?"
+    )
+
+
+@computed(NUMBER, "M8.06")
 def best_fraction(*, curve: Any, least: float) -> Rows:
     """The fraction f_c with the highest c rejection, of those whose light rejection is at least `least`."""
     fraction, light, c = (np.asarray(curve[number], dtype=np.float64) for number in (0, 1, 3))
@@ -90,7 +99,7 @@ def best_fraction(*, curve: Any, least: float) -> Rows:
     yield ..., "f_c is a number from 0 to 1: read it off the slider."
 
 
-@computed(NUMBER, "M8.07")
+@computed(NUMBER, "M8.08")
 def scale_factor(*, passed: float, purity: float, mistag: float, efficiency: float) -> Rows:
     """Scale factor of the b efficiency, from the share of jets that pass in a mixture of b and other jets."""
     measured = (passed - (1 - purity) * mistag) / purity
@@ -103,7 +112,7 @@ def scale_factor(*, passed: float, purity: float, mistag: float, efficiency: flo
 
 
 # What does the second simulation say?
-LETTER["M8.06"] = {
+LETTER["M8.07"] = {
     "c": RIGHT,
     "a": "the second simulation is no data either. What does their difference stand for?",
     "b": "its jets were simulated with worse tracks; nobody trained on them. Which of the two is nature like?",

@@ -1,5 +1,6 @@
 """Widgets: the live panels, and sliders over any plot. The only room that knows ipywidgets."""
 
+from jetlab.panel.flavour import FlavourPanel
 from jetlab.panel.guess import Guess
 from jetlab.panel.jes import JesPanel
 from jetlab.panel.runs import Goal
@@ -9,4 +10,14 @@ from jetlab.panel.ticks import FeaturesPanel
 from jetlab.panel.tracking import TrackingPanel
 from jetlab.panel.training import TrainingPanel
 
-__all__ = ["FeaturesPanel", "Goal", "Guess", "JesPanel", "ScanPanel", "Sliders", "TrackingPanel", "TrainingPanel"]
+__all__ = [
+    "FeaturesPanel",
+    "FlavourPanel",
+    "Goal",
+    "Guess",
+    "JesPanel",
+    "ScanPanel",
+    "Sliders",
+    "TrackingPanel",
+    "TrainingPanel",
+]

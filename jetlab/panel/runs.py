@@ -104,6 +104,13 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "bins": lambda n: f"{n} bins",
     "hidden": lambda n: f"hidden {n}",
     "rotated": lambda turned: "turned to the seed" if turned else "not turned",
+    # Of flavour taggers.
+    "maxout": lambda used: "Maxout layers" if used else "dense layers",
+    "ip2d": {True: "IP2D", False: "no IP2D"}.__getitem__,
+    "ip3d": {True: "IP3D", False: "no IP3D"}.__getitem__,
+    "sv": {True: "vertex", False: "no vertex"}.__getitem__,
+    "jf": {True: "decay chain", False: "no decay chain"}.__getitem__,
+    "muon": {True: "muon", False: "no muon"}.__getitem__,
 }
 
 
@@ -195,15 +202,19 @@ def _cell(value: Any) -> Any:
 
 
 def _value(config: Config, name: str) -> Any:
+    if not isinstance(config, RunConfig):
+        return getattr(config, name)
     own = name == "inputs" and config.inputs == INPUTS[config.model]
     return None if own or (name == "nodes" and config.widths) else getattr(config, name)
 
 
 def _acts(config: Config, name: str) -> bool:
     """Whether a field makes a difference to a configuration's model."""
+    if not isinstance(config, RunConfig):
+        return True
     if name in ("nodes", "widths"):
         return bool(config.widths) == (name == "widths")
-    models = FIELDS[name].models if name in FIELDS and isinstance(config, RunConfig) else ()
+    models = FIELDS[name].models if name in FIELDS else ()
     return not models or config.model in models
 
 
@@ -211,7 +222,7 @@ def _words(config: Config, name: str) -> str:
     value = getattr(config, name)
     if name == "inputs":
         return _inputs(config)
-    if name == "nodes" and config.model == "cnn":
+    if name == "nodes" and isinstance(config, RunConfig) and config.model == "cnn":
         return counted(value, "filter")
     return _WORDS.get(name, str)(value)
 

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar
 
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from jetlab import plots, training
 from jetlab.metrics import Estimate
 from jetlab.panel import views
-from jetlab.panel.controls import FIELDS, RATE, WRAP, slider
+from jetlab.panel.controls import FIELDS, RATE, slider
 from jetlab.panel.live import LivePanel
 from jetlab.panel.runs import Goal
+from jetlab.panel.settings import SettingsControls
 from jetlab.tracking import lstm2017
 from jetlab.tracking.hits import Hits
 from jetlab.tracking.lstm2017 import Network, Settings
@@ -53,7 +54,7 @@ class TrackingPanel(LivePanel):
         self, hits: Hits, validation: Hits, test: Hits, goal: Goal | None = None, config: Settings | None = None
     ) -> None:
         self._hits, self._parts, self._event = hits, {"validation": validation, "test": test}, validation.first(1)
-        controls = SettingsControls(hits.events, config)
+        controls = SettingsControls(Settings, _fields(hits.events), config)
         pictures = {"event": self._draw_event, "score": self._draw_scores, **views.LOSS}
         super().__init__(controls, self._fit, views.Known(controls.start), pictures, goal=goal)
 
@@ -111,38 +112,15 @@ STEPS = {
 }
 
 
-class SettingsControls:
-    """Sliders for the network of 2017 with the methods of `controls.Controls`; `events` are there to learn from."""
-
-    def __init__(self, events: int, config: Settings | None = None) -> None:
-        sizes = sorted({size for size in EVENTS if size < events} | {events})
-        steps = {"events": ("training events", "Events to learn from", sizes, sizes[len(sizes) // 2]), **STEPS}
-        self._fields = {
-            name: slider(widgets.SelectionSlider, label, sentence, options=options, value=value)
-            for name, (label, sentence, options, value) in steps.items()
-        }
-        rate, turn = ("learning rate", FIELDS["learning_rate"].sentence), "turn each picture to its seed"
-        self._fields["learning_rate"] = slider(RATE, *rate, value=1e-3, min=-5, max=0)
-        self._fields["rotated"] = slider(widgets.Checkbox, turn, "Let the seed lie in the middle of its picture")
-        if config:
-            self.set(config)
-        self.start = self.config()
-        fields = list(self._fields.values())
-        self.widget = widgets.HBox([widgets.VBox(fields[:3]), widgets.VBox(fields[3:])], layout=WRAP)
-
-    def config(self) -> Settings:
-        """What the sliders show."""
-        return Settings(**{name: each.value for name, each in self._fields.items()})
-
-    def set(self, settings: Settings) -> None:
-        """Move the sliders."""
-        for name, each in self._fields.items():
-            each.value = getattr(settings, name)
-
-    def on_change(self, action: Callable[[], None]) -> None:
-        """Call `action` whenever a slider has moved."""
-        for each in self._fields.values():
-            each.observe(lambda _: action(), "value")
-
-    def say(self, text: str) -> None:
-        """Show nothing: the sliders are enough."""
+def _fields(events: int) -> dict[str, Any]:
+    """Field of the settings -> its widget; so many events are there to learn from."""
+    sizes = sorted({size for size in EVENTS if size < events} | {events})
+    steps = {"events": ("training events", "Events to learn from", sizes, sizes[len(sizes) // 2]), **STEPS}
+    fields = {
+        name: slider(widgets.SelectionSlider, label, sentence, options=options, value=value)
+        for name, (label, sentence, options, value) in steps.items()
+    }
+    rate, turn = ("learning rate", FIELDS["learning_rate"].sentence), "turn each picture to its seed"
+    fields["learning_rate"] = slider(RATE, *rate, value=1e-3, min=-5, max=0)
+    fields["rotated"] = slider(widgets.Checkbox, turn, "Let the seed lie in the middle of its picture")
+    return fields

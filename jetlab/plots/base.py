@@ -279,8 +279,9 @@ def rejection_axes(ax: Axes) -> None:
 
 
 def legend(ax: Axes, fontsize: int = FONT - 2, **options: Any) -> None:
-    """Draw a legend without a frame; `options` are those of matplotlib."""
-    ax.legend(fontsize=fontsize, frameon=False, **options)
+    """Draw a legend without a frame, where there is something to name; `options` are those of matplotlib."""
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(fontsize=fontsize, frameon=False, **options)
 
 
 def _rejection(ax: Axes, curve: Floats, low: Floats | None, high: Floats | None, **style: Any) -> None:

@@ -73,7 +73,7 @@ def rocs(
         ax.fill_between(EFFICIENCIES, value / factor, value * factor, color=colour, alpha=0.2, linewidth=0)
     ax.set(xlabel=f"{CLASSES[signal][0]} efficiency", ylabel=f"{CLASSES[against][0]} rejection", yscale="log")
     ax.set(xlim=(EFFICIENCIES[0], EFFICIENCIES[-1]))
-    ax.set_ylim(bottom=1)
+    ax.set_ylim(1, max(10, ax.get_ylim()[1]))
     _few_ticks(ax.yaxis)
     ax.grid(alpha=0.3)
     base.legend(ax, FONT - 2)

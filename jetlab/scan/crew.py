@@ -18,6 +18,16 @@ from jetlab.training import Data
 #: Seconds to wait for a scheduler.
 TIMEOUT = 20
 
+#: What Dask does besides its work costs a tenth of a training that takes all cores. Its variables make the C library
+#: give back memory after each batch, and stay behind in this process, which may train later; its clocks, fifty times a
+#: second in each process, and its profiler hold up the thread that trains.
+_CALM: dict[str, Any] = {
+    "distributed.nanny.pre-spawn-environ": {},
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+}
+
 #: What a worker shall end, by topic and number; set by the process that runs the scan.
 _halted: set[tuple[str, int]] = set()
 
@@ -168,9 +178,7 @@ def cluster(workers: int, threads: int | None = None) -> Any:
 
     share = str(threads or max(1, cores() // workers))
     variables = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"), share)
-    # Dask's own variables make the C library give back memory after each batch: a tenth of the training time. They
-    # would also stay behind in this process, which may train later.
-    with dask.config.set({"distributed.nanny.pre-spawn-environ": {}, "distributed.worker.profile.enabled": False}):
+    with dask.config.set(_CALM):
         return distributed.LocalCluster(  # type: ignore[no-untyped-call]  # distributed has few types
             n_workers=workers,
             threads_per_worker=1,

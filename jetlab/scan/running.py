@@ -142,8 +142,9 @@ class _Runner:
         if self._control.held.is_set():
             time.sleep(0 if self._at_work else LOOK)
             return True
-        self._look_for_workers()
-        while len(self._at_work) < self._crew.size and not self._control.stopped.is_set():
+        size = self._crew.size
+        self._look_for_workers(size)
+        while len(self._at_work) < size and not self._control.stopped.is_set():
             point = self._study.claim(self._wanted)
             if point is None:
                 # The points of others may become free again, so wait for their ends.
@@ -155,9 +156,9 @@ class _Runner:
             self._submit(point.number)
         return True
 
-    def _look_for_workers(self) -> None:
+    def _look_for_workers(self, size: int) -> None:
         """Warn, once, where there has been no worker for long: a farm may give one later, or never."""
-        if self._crew.size:
+        if size:
             self._last_seen = time.monotonic()
         elif not self._warned and time.monotonic() - self._last_seen > PATIENCE:
             self._warned = True

@@ -33,30 +33,24 @@ CUT = {
     "is_w": IS_W,
     "weight": np.array([1.0, 2.0, 1.0, 2.0, 5.0]),
 }
-PANEL_RUNS = [
-    SimpleNamespace(
-        number=number,
-        metrics={"auc": Estimate(auc, 0.002)},
-        result=SimpleNamespace(model=SimpleNamespace(count_params=lambda parameters=parameters: parameters)),
-    )
-    for number, (parameters, auc) in enumerate([(385, 0.967), (7, 0.95), (13, 0.963), (25, 0.965)], start=1)
-]
-TRACK_RUNS = [
-    SimpleNamespace(
-        number=number,
-        metrics={"score": Estimate(score, 0.01)},
-        result=SimpleNamespace(model=SimpleNamespace(count_params=lambda parameters=parameters: parameters)),
-    )
-    for number, (parameters, score) in enumerate([(60400, 0.91), (2000, 0.6), (12000, 0.86), (18000, 0.88)], start=1)
-]
-CLOSURE_RUNS = [
-    SimpleNamespace(
-        number=number,
-        metrics={"closure_in_the_worst_bin": Estimate(closure, 0.004)},
-        result=SimpleNamespace(model=SimpleNamespace(count_params=lambda parameters=parameters: parameters)),
-    )
-    for number, (parameters, closure) in enumerate([(193, 0.985), (25, 0.93), (97, 0.976), (145, 0.98)], start=1)
-]
+
+
+def _runs(metric, *found):
+    """Runs of a panel, numbered from 1: parameters and a figure of each."""
+    return [
+        SimpleNamespace(
+            number=number,
+            metrics={metric: Estimate(value, 0.01)},
+            result=SimpleNamespace(model=SimpleNamespace(count_params=lambda parameters=parameters: parameters)),
+        )
+        for number, (parameters, value) in enumerate(found, start=1)
+    ]
+
+
+PANEL_RUNS = _runs("auc", (385, 0.967), (7, 0.95), (13, 0.963), (25, 0.965))
+TRACK_RUNS = _runs("score", (60400, 0.91), (2000, 0.6), (12000, 0.86), (18000, 0.88))
+CLOSURE_RUNS = _runs("closure_in_the_worst_bin", (193, 0.985), (25, 0.93), (97, 0.976), (145, 0.98))
+FLAVOUR_RUNS = _runs("tuned_c_rejection", (8000, 5.9), (700, 4.1), (2000, 5.2), (2900, 5.4))
 CURVES = {"val_loss": [0.6, 0.4, 0.5, 0.7, 0.8], "loss": [0.6, 0.4, 0.3, 0.2, 0.1]}
 
 CASES = {
@@ -323,12 +317,17 @@ CASES = {
         },
     ),
     "M8.05": (
+        {"runs": FLAVOUR_RUNS, "goal": Goal(5.0, 3000, "tuned_c_rejection")},
+        3,
+        {1: "8,000 parameters", 2: "4.10", 4: "run 3 does so", 5: "first column"},
+    ),
+    "M8.06": (
         {"curve": CURVE, "least": 100},
         0.2,
         {0.5: "below 100", 0.0: "another fraction", 4: "from 0 to 1"},
     ),
-    "M8.06": ({}, "c", {"a": "no data either", "b": "nobody trained", "x": "one letter"}),
-    "M8.07": (
+    "M8.07": ({}, "c", {"a": "no data either", "b": "nobody trained", "x": "one letter"}),
+    "M8.08": (
         {"passed": 0.3, "purity": 0.4, "mistag": 0.05, "efficiency": 0.7},
         0.675 / 0.7,
         {

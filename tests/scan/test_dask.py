@@ -82,8 +82,10 @@ def test_workers_of_this_machine_share_its_cores_and_keep_their_memory(monkeypat
         monkeypatch.delenv(name, raising=False)
     with crew.cluster(2) as found, distributed.Client(found) as client:
         told = client.run(lambda: [os.environ.get(name) for name in names])
+        ticks = client.run(lambda: dask.config.get("distributed.admin.tick.interval"))
     assert list(told.values()) == [["2", "2", None]] * 2
     assert not set(names) & set(os.environ)
+    assert set(ticks.values()) == {"1s"}  # Dask's 20 ms cost the training more than all the rest of it
 
 
 def test_a_cluster_without_workers_is_said_to_have_none(monkeypatch):

@@ -1,0 +1,51 @@
+"""The controls of panels that train something of their own: a widget for each field of a dataclass."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ipywidgets as widgets
+
+from jetlab.panel.controls import WRAP
+
+
+class SettingsControls:
+    """Widgets for a frozen dataclass of settings, with the methods of `controls.Controls` that a panel calls.
+
+    Args:
+        make: makes the settings of the widgets' values, such as the dataclass.
+        fields: name of a field -> its widget; the first half stands on the left.
+        config: where they begin; None: as the widgets are.
+
+    `widget` is to be shown, `start` the settings in the beginning.
+    """
+
+    def __init__(self, make: Callable[..., Any], fields: Mapping[str, Any], config: Any = None) -> None:
+        self._make, self._fields = make, dict(fields)
+        if config:
+            self.set(config)
+        self.start = self.config()
+        shown, half = list(self._fields.values()), -(-len(self._fields) // 2)
+        self._said = widgets.HTML()
+        columns = widgets.HBox([widgets.VBox(shown[:half]), widgets.VBox(shown[half:])], layout=WRAP)
+        self.widget = widgets.VBox([columns, self._said])
+
+    def config(self) -> Any:
+        """What the widgets show."""
+        return self._make(**{name: each.value for name, each in self._fields.items()})
+
+    def set(self, settings: Any) -> list[str]:
+        """Move the widgets; returns the fields that have moved."""
+        wanted = {name: getattr(settings, name) for name in self._fields}
+        moved = [name for name, each in self._fields.items() if each.value != wanted[name]]
+        for name in moved:
+            self._fields[name].value = wanted[name]
+        return moved
+
+    def on_change(self, action: Callable[[], None]) -> None:
+        """Call `action` whenever one has moved."""
+        for each in self._fields.values():
+            each.observe(lambda _: action(), "value")
+
+    def say(self, text: str) -> None:
+        """Show a line below them."""
+        self._said.value = text
