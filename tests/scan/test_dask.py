@@ -12,6 +12,7 @@ from jetlab.scan import ScanError, Space, crew
 from tests.scan.scans import CONFIG, GRID, curves, data, whole
 
 pytest.importorskip("optuna", reason="the scan extra is not installed")
+dask = pytest.importorskip("dask", reason="the scan extra is not installed")
 distributed = pytest.importorskip("distributed", reason="the scan extra is not installed")
 
 MOST = 120  # seconds to wait, on a machine that does other things meanwhile
