@@ -4,6 +4,7 @@ from jetlab.models import keras_code, objectives
 from jetlab.models.clouds import PARTICLE_NET, PARTICLE_NET_LITE, particle_net, particle_transformer
 from jetlab.models.layers import maxout
 from jetlab.models.networks import Layer, Shape, build, count_parameters, dense, describe
+from jetlab.models.recursive import recursive_net
 
 __all__ = [
     "PARTICLE_NET",
@@ -19,4 +20,5 @@ __all__ = [
     "objectives",
     "particle_net",
     "particle_transformer",
+    "recursive_net",
 ]
