@@ -3,6 +3,7 @@
 from jetlab.models import keras_code, objectives
 from jetlab.models.clouds import PARTICLE_NET, PARTICLE_NET_LITE, particle_net, particle_transformer
 from jetlab.models.layers import maxout
+from jetlab.models.lorentz import lorentz_net
 from jetlab.models.networks import Layer, Shape, build, count_parameters, dense, describe
 from jetlab.models.recursive import recursive_net
 
@@ -16,6 +17,7 @@ __all__ = [
     "dense",
     "describe",
     "keras_code",
+    "lorentz_net",
     "maxout",
     "objectives",
     "particle_net",
