@@ -141,3 +141,23 @@ def test_bins_without_jets_are_nan():
     label, score = gaussians(100)
     found = flavour.in_bins(np.full(300, 0.5), (0, 1, 2), label, score, flat=True)
     assert np.isnan(found[0][0]).tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "efficiency", "light", "c"),
+    [
+        (0.018, 0.70, (38.0225988700565, 2.820120831208612), (5.098765432098766, 0.12698620605154784)),
+        (0.1, 0.77, (20.965732087227416, 1.1419448211980145), (6.02919708029197, 0.16633122666580308)),
+        (0.5, 0.85, (8.32920792079208, 0.27486832), (8.229140722291406, 0.2721841373297256)),
+    ],
+)
+def test_rejections_are_those_of_the_tools_of_atlas(fraction, efficiency, light, c):
+    """The numbers are what atlas-ftag-tools 0.3.6, on which puma is built, gives for the same probabilities."""
+    rng = np.random.default_rng(5)
+    label = rng.integers(0, 3, 20_000)
+    logit = rng.normal(size=(20_000, 3))
+    logit[np.arange(20_000), label] += 1.7
+    p = np.exp(logit) / np.exp(logit).sum(axis=1, keepdims=True)
+    found = flavour.rejections(label, flavour.discriminant(p, fraction), efficiency)
+    assert found[flavour.LIGHT] == pytest.approx(light)
+    assert found[flavour.CHARM] == pytest.approx(c)
