@@ -47,19 +47,23 @@ class Particles(NamedTuple):
 def hardest(sample: JetSample, length: int = 32) -> Particles:
     """Take the `length` particles of highest pt of each jet; a jet without particles gets one of nearly no pt.
 
+    Where a sample has no charges or classes, these features are zero.
+
     Raises ArgumentError for a length below 1, MissingColumnError for a sample without candidates.
     """
     candidates = jets.order(jets.constituents(sample))
-    names = ("log_pt", "log_pt_gev", "deta", "dphi", "dr", "charge")
-    values, present = jets.pad(candidates[list(names)], length)
-    kind, _ = jets.pad(candidates["id_class"], length)
+    values, present = jets.pad(candidates[["log_pt", "log_pt_gev", "deta", "dphi", "dr"]], length)
+    charge, kind = (
+        jets.pad(candidates[name], length)[0] if name in candidates.fields else np.zeros(present.shape, np.int32)
+        for name in ("charge", "id_class")
+    )
     classes = np.eye(len(jets.CLASSES) + 2, dtype=np.float32)[kind][..., 1:]
     pt = np.exp(values[..., 1]) * present
     # Trees and four-momenta need a particle in each jet.
     pt[:, 0] = np.maximum(pt[:, 0], 1e-3)
     present[:, 0] = True
     momenta = np.stack([pt, values[..., 2], values[..., 3]], axis=-1).astype(np.float32)
-    return Particles(momenta, np.concatenate([values, classes], axis=-1), present)
+    return Particles(momenta, np.concatenate([values, charge[..., None].astype(np.float32), classes], axis=-1), present)
 
 
 def four_momenta(momenta: Floats) -> Floats:

@@ -54,3 +54,11 @@ def test_a_jet_without_particles_has_one_of_nearly_no_pt(sample):
     assert found.present.sum(axis=1).tolist() == [1, 1, 1]
     assert not found.features.any()
     assert particles.clustered(found.momenta).particles.tolist() == [1, 1, 1]
+
+
+def test_samples_without_charges_and_classes_have_zeros_there(sample):
+    columns = sample[:5].jets
+    kept = [name for name in columns.fields if name not in ("ak7pfcand_charge", "ak7pfcand_id")]
+    found = particles.hardest(JetSample(columns[kept]), 8)
+    assert not found.features[..., 5:].any()
+    np.testing.assert_array_equal(found.momenta, particles.hardest(sample[:5], 8).momenta)

@@ -114,6 +114,6 @@ def _scan(inputs: Any, kernel: Any, mask: Any, first: Any, last: Any) -> Any:
             before, each = tf.reshape(outputs[:-1], (-1, nodes)), tf.reshape(found, (-1, 4 * nodes))
             return found, tf.matmul(before, each, transpose_a=True)
 
-        return tf.where(ended, outputs[last], outputs[1:]), gradient
+        return tf.where(ended, tf.gather(outputs, last), outputs[1:]), gradient
 
     return tf.custom_gradient(scan)(inputs, kernel)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
@@ -35,6 +36,19 @@ FLAGS = [
     "--disable-sync",
 ]
 
+#: The live panel of M2 without the rest of the lesson, which trains for a minute before it comes to that.
+PANEL = (
+    """from jetlab import catalog, check, inputs, jets, panel
+from jetlab.config import RunConfig
+
+sample = catalog.load("jets")
+dealt, y = jets.split(sample.event_index), sample["jet_isW_ak7"]
+weight = jets.reweight(sample["jet_pt_ak7"], sample["jet_eta_ak7"], y, sample["mcweight"], train=dealt[0])
+found = inputs.prepare(sample, RunConfig(), dealt, weight)""",
+    """panel.TrainingPanel(found.data, (found.x_test, found.y_test, found.w_test), keep="M2")""",
+    """check.exercise("M2.04", ...)""",
+)
+
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
@@ -49,12 +63,13 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def served(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """The folder that JupyterLab serves, with a copy of notebooks/, and the URL; tests may add notebooks."""
+    """The folder that JupyterLab serves, with a copy of notebooks/ and panel.ipynb, and the URL; tests may add more."""
     root = tmp_path_factory.mktemp("served")
     lessons = REPOSITORY / "notebooks"
     if lessons.is_dir():
         shutil.copytree(lessons, root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     (root / "data").symlink_to(REPOSITORY / "data")
+    nbformat.write(nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, PANEL)]), root / "panel.ipynb")
     with jupyterlab(root, tmp_path_factory.mktemp("private")) as url:
         yield root, url
 

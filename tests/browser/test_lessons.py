@@ -116,7 +116,7 @@ def test_live_panel_trains_stops_and_keeps_its_runs(lab: Lab, tmp_path: Path) ->
 
 
 def test_a_training_goes_on_after_the_kernel_died(lab: Lab) -> None:
-    lab.open("notebooks/02_dense_tagger.ipynb")
+    lab.open("panel.ipynb")
     number = lab.find_cell("TrainingPanel")
     lab.run_all()
     lab.wait_idle()

@@ -22,8 +22,8 @@ LINE = 20  # pixels that are a line, of the curve or in the legend, and no edge 
 
 @pytest.fixture(scope="module")
 def number(lesson: Lab) -> int:
-    """The cell of the panel, in the lesson run to its end."""
-    lesson.open("notebooks/02_dense_tagger.ipynb")
+    """The cell of the panel, in a notebook run to its end."""
+    lesson.open("panel.ipynb")
     lesson.run_all()
     lesson.wait_idle()
     assert lesson.errors() == []

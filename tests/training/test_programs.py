@@ -1,6 +1,7 @@
 """Compiled epochs: the same numbers as Keras' own fit, kept between runs, chosen by network, no memory lost."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -464,3 +465,29 @@ def test_trainings_of_ever_new_structure_do_not_fill_the_memory():
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 100  # MB for ten; the fit of Keras itself loses about as much
+
+
+# Parts on two cores, of so few jets that jetlab's own loop runs over the constituents, and padding that differs.
+COMPILED = """
+import numpy as np
+from jetlab import models, training
+from jetlab.config import RunConfig
+from jetlab.training import compilation
+compilation.cores = lambda: 2
+rng = np.random.default_rng(1)
+x = rng.normal(size=(700, 6, 2)).astype("f4") * (np.arange(6)[:, None] >= rng.integers(0, 6, (700, 1, 1)))
+data = training.Data(x, np.arange(700) % 2, None, x[:50], np.arange(50) % 2, None)
+config = RunConfig("lstm", layers=1, nodes=3, batch_size=32, epochs=15, patience=0)
+model = models.build(config, (6, 2))
+assert (compilation.wants_xla(model, 32, 315), compilation.wanted_parts(model, 32, True)) == (True, 2)
+training.fit(model, config, data)
+"""
+
+
+def test_a_program_is_compiled_once_whatever_the_padding_of_a_batch():
+    """XLA compiles anew for each value of what it takes for a constant, such as the first place that all jets pad."""
+    told = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "0", "TF_CPP_VMODULE": "device_compiler=2"}
+    done = subprocess.run([sys.executable, "-c", COMPILED], capture_output=True, text=True, timeout=300, env=told)
+    assert done.returncode == 0, done.stderr[-2000:]
+    # A part on each of two cores, the step of the weights, and the outputs.
+    assert 1 <= done.stderr.count("Compilation of XLA executable time") <= 4
