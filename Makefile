@@ -1,7 +1,7 @@
 # `make lab` opens the kit, `make test` runs every test there is; both set up .venv first. `make help` lists the rest.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test test-package test-lessons coverage test-ipykernel6 site figures format clean-notebooks constraints clean
+.PHONY: help lab test coverage test-ipykernel6 site figures format clean-notebooks constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +13,6 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUITABLE)' >/dev/null 2>&1 && echo $$p && break; done)
 # Lessons run with short trainings in tests; FAST=0 trains them as a participant does.
 FAST ?= 1
-PYTEST = JETLAB_FAST=$(FAST) $(BIN)/python -m pytest
 DEVICE ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 # FULL=1 shows lessons as participants run them, without it the short runs of `make test`.
 SHOWN := $(if $(FULL),build/full,build/lessons)
@@ -50,19 +49,7 @@ test: $(TEST_READY)
 	$(BIN)/codespell
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m mypy
-ifdef TEST_ARGS
-	$(PYTEST) --nbval-lax $(TEST_ARGS)
-else
-	$(PYTEST) tests -m browser
-	$(MAKE) --no-print-directory -j2 --output-sync=line test-package test-lessons
-endif
-
-# Side by side, since each leaves the cores idle for a part of its time. Not so the browser, which minds being slow.
-test-package:
-	$(PYTEST) tests -m "not browser"
-
-test-lessons:
-	$(PYTEST) --nbval-lax notebooks
+	JETLAB_FAST=$(FAST) $(BIN)/python -m pytest --nbval-lax $(TEST_ARGS)
 
 # Lines that no test runs. Lessons run on the wheel, elsewhere, so they do not count.
 coverage: $(TEST_READY)

@@ -1,7 +1,6 @@
 """jetlab as participants have it: its wheel in an environment of its own, and the lessons that it releases."""
 
 import atexit
-import fcntl
 import functools
 import json
 import os
@@ -30,10 +29,7 @@ def install() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="jetlab-released-")).resolve()
     atexit.register(shutil.rmtree, folder)
     pip = [sys.executable, "-m", "pip", "--quiet"]
-    with (REPOSITORY / "pyproject.toml").open() as lock:
-        # The tests and the lessons may run side by side, and each build works in the repository's build/.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _call(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(REPOSITORY))
+    _call(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(REPOSITORY))
     _call(sys.executable, "-m", "venv", "--without-pip", str(folder / "env"))
     # Before the environment sees jetlab's editable install, which pip would try to replace.
     (wheel,) = folder.glob("*.whl")
