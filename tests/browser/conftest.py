@@ -69,7 +69,9 @@ def served(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
     if lessons.is_dir():
         shutil.copytree(lessons, root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     (root / "data").symlink_to(REPOSITORY / "data")
-    nbformat.write(nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, PANEL)]), root / "panel.ipynb")
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = nbformat.v4.new_notebook(cells=[*map(nbformat.v4.new_code_cell, PANEL)], metadata=metadata)
+    nbformat.write(notebook, root / "panel.ipynb")
     with jupyterlab(root, tmp_path_factory.mktemp("private")) as url:
         yield root, url
 
