@@ -56,6 +56,10 @@ class Settings:
     muon: bool = True
     seed: int = 1
 
+    def __post_init__(self) -> None:
+        """Check the numbers. Raises ConfigError."""
+        self.run_config()
+
     @property
     def label(self) -> str:
         """Nodes and kind of layers, such as "64 Maxout"."""
@@ -68,10 +72,9 @@ class Settings:
 
     def rate(self, epoch: int) -> float:
         """Learning rate in an epoch, counted from 1."""
-        return self.run.rate(epoch)
+        return self.run_config().rate(epoch)
 
-    @property
-    def run(self) -> RunConfig:
+    def run_config(self) -> RunConfig:
         """As `training.fit` takes it. Raises ConfigError."""
         return RunConfig(
             loss="sparse_categorical_crossentropy",
@@ -175,7 +178,7 @@ class FlavourPanel(LivePanel):
             model = self._build(settings)
         x_train, x_validation = (self._seen(x, settings) for x in (self._data.x_train, self._data.x_validation))
         data = dataclasses.replace(self._data, x_train=x_train, x_validation=x_validation)
-        found = training.fit(model, settings.run, data, lambda event: on_event(event, model), stop, knobs)
+        found = training.fit(model, settings.run_config(), data, lambda event: on_event(event, model), stop, knobs)
         return dataclasses.replace(found, config=settings)
 
     def _build(self, settings: Settings) -> "keras.Model":
@@ -205,7 +208,6 @@ class FlavourPanel(LivePanel):
         return rates.discriminant(score, self._fraction.value)
 
     def _size(self, config: Settings) -> str:
-        config.run  # noqa: B018  # raises where a value is out of range
         many = f"{self._build(config).count_params():,} parameters"
         return f"{many}, {int(flavour.of_groups(self._columns, config.groups).sum())} of {len(self._columns)} inputs"
 
