@@ -13,6 +13,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c '$(SUITABLE)' >/dev/null 2>&1 && echo $$p && break; done)
 # Lessons run with short trainings in tests; FAST=0 trains them as a participant does.
 FAST ?= 1
+# Tests at a time. A lesson is two kernels already, so lessons come one after the other.
+WORKERS ?= 2
 DEVICE ?= $(shell nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)
 # FULL=1 shows lessons as participants run them, without it the short runs of `make test`.
 SHOWN := $(if $(FULL),build/full,build/lessons)
@@ -49,7 +51,12 @@ test: $(TEST_READY)
 	$(BIN)/codespell
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m mypy
+ifdef TEST_ARGS
 	JETLAB_FAST=$(FAST) $(BIN)/python -m pytest --nbval-lax $(TEST_ARGS)
+else
+	JETLAB_FAST=$(FAST) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests
+	JETLAB_FAST=$(FAST) $(BIN)/python -m pytest --nbval-lax notebooks
+endif
 
 # Lines that no test runs. Lessons run on the wheel, elsewhere, so they do not count.
 coverage: $(TEST_READY)

@@ -24,7 +24,7 @@ def test_open_data_runs_from_top_to_bottom(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_live_panel_trains_stops_and_keeps_its_runs(lab: Lab, tmp_path: Path) -> None:
-    lab.open("notebooks/02_dense_tagger.ipynb")
+    lab.open("panel.ipynb")
     lab.run_all()
     lab.wait_idle()
     assert lab.errors() == []
