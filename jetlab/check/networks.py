@@ -121,7 +121,8 @@ class Network:
         if value < self.least:
             if self.figure == "auc" and value < 0.45 and not _untrained(built):
                 advice = "below 0.5 the scores are upside down: is a W 1 in your labels?"
-            elif value < self.least - 0.1:
+            # First weights alone may reach 0.92 by chance.
+            elif value < self.least - 0.1 or _only_compiled(built):
                 advice = f"is it trained, and with {self.fed}? {_loss_advice(built)}"
             else:
                 advice = self.hint
@@ -140,6 +141,11 @@ def _untrained(built: Any) -> bool:
     if not hasattr(built, "count_params"):
         return False
     return getattr(built, "loss", None) is None or not int(built.optimizer.iterations)
+
+
+def _only_compiled(built: Any) -> bool:
+    """Whether it is a Keras model that was compiled, but never fitted."""
+    return getattr(built, "loss", None) is not None and _untrained(built)
 
 
 def _loss_advice(built: Any) -> str:

@@ -133,6 +133,7 @@ def test_the_labels_in_the_inputs_are_noticed(monkeypatch):
 def gru():
     """Another way: a GRU instead of the LSTM, trained by Keras."""
     parts = held_back.tagging(m4.SEQUENCES)
+    keras.utils.set_random_seed(1)
     layers = keras.layers
     network = keras.Sequential(
         [layers.Input(parts.validation.x.shape[1:]), layers.Masking(), layers.GRU(24), layers.Dense(1, "sigmoid")]
