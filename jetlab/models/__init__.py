@@ -1,7 +1,7 @@
 """Networks, from a run configuration: the Keras model, what it is trained for, and its code to copy."""
 
 from jetlab.models import keras_code, objectives
-from jetlab.models.clouds import PARTICLE_NET, PARTICLE_NET_LITE, particle_net, particle_transformer
+from jetlab.models.clouds import PARTICLE_NET, PARTICLE_NET_LITE, neighbours, particle_net, particle_transformer
 from jetlab.models.layers import maxout
 from jetlab.models.lorentz import lorentz_net
 from jetlab.models.networks import Layer, Shape, build, count_parameters, dense, describe
@@ -19,6 +19,7 @@ __all__ = [
     "keras_code",
     "lorentz_net",
     "maxout",
+    "neighbours",
     "objectives",
     "particle_net",
     "particle_transformer",

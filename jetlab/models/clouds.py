@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jetlab.backend import load_keras
 from jetlab.errors import ArgumentError
+from jetlab.models.layers import picked
 
 if TYPE_CHECKING:
     import keras
@@ -35,9 +36,9 @@ def particle_net(
     """ParticleNet for two classes: EdgeConv blocks, the mean over particles, a hidden layer, one output.
 
     Takes float32 (n, length, features), padded with zeros, and gives (n, 1), between 0 and 1. A first block takes
-    neighbours in the given coordinates, each further one in the space of the features that the block before it made.
-    Neither padding nor the order of the particles matters. `PARTICLE_NET` and `PARTICLE_NET_LITE` hold the paper's
-    sizes.
+    neighbours in the given coordinates, each further one in the space of the features that the block before it made,
+    which is the output of its layer "block_1_out" and so on. Neither padding nor the order of the particles matters.
+    `PARTICLE_NET` and `PARTICLE_NET_LITE` hold the paper's sizes.
 
     Args:
         length: particles of a jet, padding included.
@@ -92,15 +93,15 @@ def edge_conv(points: Any, x: Any, present: Any, k: int, channels: Sequence[int]
     layers, ops = load_keras().layers, load_keras().ops
     places, length = neighbours(points, present, k), x.shape[1]
     flat = ops.reshape(places, (-1, length * k))
-    found = ops.reshape(ops.take_along_axis(present, flat, axis=1), (-1, length, k))
+    there = picked(ops.expand_dims(ops.cast(present, "float32"), axis=-1), flat)
+    found = ops.reshape(ops.greater(there, 0.5), (-1, length, k))
     # Where others are too few, a particle is its own neighbour; and padding has none.
     own = ops.reshape(ops.arange(length, dtype="int32"), (1, length, 1))
     found = ops.logical_and(found, ops.not_equal(ops.cast(places, "int32"), own))
     found = ops.logical_and(found, ops.expand_dims(present, axis=2))
     centre = layers.Dense(channels[0], use_bias=False, name=f"{name}_centre")(x)
     other = layers.Dense(channels[0], use_bias=False, name=f"{name}_neighbour")(x)
-    other = ops.take_along_axis(other, ops.expand_dims(flat, axis=-1), axis=1)
-    pair = ops.reshape(other, (-1, length, k, channels[0])) + ops.expand_dims(centre, axis=2)
+    pair = ops.reshape(picked(other, flat), (-1, length, k, channels[0])) + ops.expand_dims(centre, axis=2)
     for number, nodes in enumerate(channels, start=1):
         if number > 1:
             pair = layers.Dense(nodes, use_bias=False, name=f"{name}_edge_{number}")(pair)
@@ -108,7 +109,7 @@ def edge_conv(points: Any, x: Any, present: Any, k: int, channels: Sequence[int]
         pair = ops.relu(pair)
     short = layers.Dense(channels[-1], use_bias=False, name=f"{name}_shortcut")(x)
     short = layers.BatchNormalization(name=f"{name}_shortcut_bn")(short, mask=present)
-    return ops.relu(_mean(pair, found, axis=2) + short)
+    return layers.ReLU(name=f"{name}_out")(_mean(pair, found, axis=2) + short)
 
 
 def neighbours(points: Any, present: Any, k: int) -> Any:
@@ -139,7 +140,8 @@ def particle_transformer(
 
     Takes float32 features (n, length, features) and momenta (n, length, 3): pt, Δη, Δφ, unscaled, pt = 0 for padding.
     Gives (n, 1), between 0 and 1. After the blocks a learnt token attends to all particles, and the output is made of
-    it. Neither padding nor the order of the particles matters.
+    it. Neither padding nor the order of the particles matters. What each pays to each other, (n, heads, length,
+    length), is the output of the layers "block_1_share" and so on.
 
     Args:
         length: particles of a jet, padding included.
@@ -224,7 +226,7 @@ def attention(query: Any, keys: Any, present: Any, heads: int, bias: Any, name: 
     if bias is not None:
         agreement = agreement + bias
     absent = ops.cast(ops.logical_not(ops.expand_dims(present, axis=(1, 2))), "float32")
-    share = ops.softmax(agreement - FAR * absent, axis=-1)
+    share = layers.Softmax(name=f"{name}_share")(agreement - FAR * absent)
     found = ops.transpose(ops.matmul(share, parted(keys, "value")), (0, 2, 1, 3))
     return ops.reshape(found, (-1, query.shape[1], width))
 

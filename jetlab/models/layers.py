@@ -1,6 +1,6 @@
-"""Layers that Keras does not have."""
+"""Layers and operations that Keras does not have, or not as fast."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jetlab.backend import load_keras
 from jetlab.errors import ArgumentError
@@ -24,3 +24,15 @@ def maxout(units: int, pieces: int = 2, name: str | None = None) -> "keras.Layer
     layers = keras.layers
     steps = [layers.Dense(units * pieces), layers.Reshape((pieces, units)), layers.GlobalMaxPooling1D()]
     return keras.Sequential(steps, name=name)
+
+
+def picked(x: Any, places: Any) -> Any:
+    """Rows of each jet: of Keras tensors x (n, length, channels) those at places (n, k), int32, as (n, k, channels).
+
+    As `keras.ops.take_along_axis`, but TensorFlow takes a seventh of the time for one gather over all jets.
+    """
+    ops = load_keras().ops
+    length, channels = x.shape[1:]
+    # Where each jet begins; how many there are is not known yet.
+    first = (ops.cumsum(ops.ones_like(places[:, :1]), axis=0) - 1) * length
+    return ops.take(ops.reshape(x, (-1, channels)), places + first, axis=0)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from jetlab.backend import load_keras
 from jetlab.errors import ArgumentError
+from jetlab.models.layers import picked
 
 if TYPE_CHECKING:
     import keras
@@ -41,8 +42,7 @@ def recursive_net(length: int, features: int, nodes: int = 40) -> "keras.Model":
     known = own[:, :length]
     for step in range(length - 1):
         mine = own[:, length + step]
-        pair = ops.expand_dims(ops.maximum(place[:, step], 0), axis=-1)
-        parts = ops.reshape(ops.take_along_axis(known, pair, axis=1), (-1, 2 * nodes))
+        parts = ops.reshape(picked(known, ops.maximum(place[:, step], 0)), (-1, 2 * nodes))
         seen = ops.concatenate([parts, mine], axis=-1)
         fresh = candidate(reset(seen) * seen)
         offered = ops.concatenate([fresh, seen], axis=-1)
@@ -61,4 +61,4 @@ def _last(known: Any, place: Any, length: int) -> Any:
     ops = load_keras().ops
     merged = ops.sum(ops.cast(ops.greater_equal(place[:, :, 0], 0), "int32"), axis=1)
     root = ops.where(ops.greater(merged, 0), length + merged - 1, 0)
-    return ops.take_along_axis(known, ops.reshape(root, (-1, 1, 1)), axis=1)[:, 0]
+    return picked(known, ops.expand_dims(root, axis=-1))[:, 0]

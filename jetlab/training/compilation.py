@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Numbers that the widest layer puts out for a batch, above which XLA's single-threaded loops lose to TensorFlow's.
 XLA_WIDEST = 1_000_000
+#: Numbers that the widest layer may put out in one call that only asks for outputs.
+OUTPUT_NUMBERS = 4_000_000
 #: XLA takes one to four seconds to compile, and saves a fraction of a millisecond a step, of a recurrent network some
 #: milliseconds: shorter runs do without.
 XLA_STEPS, XLA_STEPS_RECURRENT = 2000, 300
@@ -30,10 +32,7 @@ def wants_xla(model: "keras.Model", batch_size: int, steps: int) -> bool:
     if not all(layer.supports_jit for layer in layers):
         return False
     if not on_gpu():
-        # A layer of a model that is no graph of layers has no known output; it counts as narrow.
-        outputs = load_keras().tree.flatten([layer.output for layer in layers if hasattr(layer, "output")])
-        widest = max((math.prod(size or 1 for size in output.shape[1:]) for output in outputs), default=1)
-        if widest * batch_size > XLA_WIDEST or any("Conv" in type(layer).__name__ for layer in layers):
+        if widest(model) * batch_size > XLA_WIDEST or any("Conv" in type(layer).__name__ for layer in layers):
             return False
     return steps >= (XLA_STEPS_RECURRENT if is_recurrent(layers) else XLA_STEPS)
 
@@ -59,6 +58,18 @@ def wanted_parts(model: "keras.Model", batch_size: int, xla: bool) -> int:
     else:
         parts = min(cores(), batch_size // PART_JETS)
     return next((n for n in range(min(parts, MOST_PARTS), 1, -1) if batch_size % n == 0), 1)
+
+
+def at_a_time(model: "keras.Model") -> int:
+    """Jets whose outputs are calculated in one call: 2,048 jets in the layers of ParticleNet would fill over 2 GB."""
+    return max(1, min(2048, OUTPUT_NUMBERS // widest(model)))
+
+
+def widest(model: "keras.Model") -> int:
+    """Numbers that the widest layer puts out for one jet."""
+    # A layer of a model that is no graph of layers has no known output; it counts as narrow.
+    found = load_keras().tree.flatten([layer.output for layer in all_layers(model) if hasattr(layer, "output")])
+    return max((math.prod(size or 1 for size in output.shape[1:]) for output in found), default=1)
 
 
 def is_recurrent(layers: "Iterable[keras.Layer]") -> bool:

@@ -18,6 +18,7 @@ from jetlab.backend import device, load_keras
 from jetlab.config import INPUTS, RunConfig
 from jetlab.models import objectives
 from jetlab.training import checkpoint, programs
+from jetlab.training.compilation import at_a_time
 from jetlab.training.data import Data, Inputs, TrainingError, rows, shape
 from jetlab.training.events import Event
 from jetlab.training.watch import Watch
@@ -154,8 +155,9 @@ def predict(model: "keras.Model", x: Inputs) -> NDArray[np.float32]:
     return outputs(model, x)[:, 0]
 
 
-def outputs(model: "keras.Model", x: Inputs, chunk: int = 2048) -> NDArray[np.float32]:
+def outputs(model: "keras.Model", x: Inputs) -> NDArray[np.float32]:
     """All outputs (n, n_outputs) of a model for scaled inputs (n, ...)."""
+    chunk = at_a_time(model)
     # Model.predict would compile anew for every model and every odd last batch, and TensorFlow warn about it.
     to_numpy = load_keras().ops.convert_to_numpy
     several = isinstance(x, tuple | list)

@@ -17,7 +17,7 @@ from jetlab.backend import on_gpu, seeded
 from jetlab.models import Shape
 from jetlab.models.objectives import Objective
 from jetlab.training import structure
-from jetlab.training.compilation import all_layers, is_recurrent, wanted_parts, wants_xla
+from jetlab.training.compilation import all_layers, at_a_time, is_recurrent, wanted_parts, wants_xla
 from jetlab.training.data import Inputs, rows
 from jetlab.training.recurrence import quicken
 
@@ -108,11 +108,11 @@ class Program:
         _copy(_state(self.model, self.optimizer), _state(model, model.optimizer))
         return Slice(int(reached) - first, *sums.tolist())
 
-    def outputs(self, model: "keras.Model", x: Inputs, chunk: int = 2048) -> NDArray[np.float32]:
+    def outputs(self, model: "keras.Model", x: Inputs) -> NDArray[np.float32]:
         """Outputs (n, n_outputs) of `model` for inputs (n, ...), as `training.outputs`, but compiled."""
         _copy(model.variables, self.model.variables)
         n = len(x[0] if isinstance(x, tuple) else x)
-        chunk = min(chunk, 1 << (n - 1).bit_length())
+        chunk = min(at_a_time(self.model), 1 << (n - 1).bit_length())
         found = []
         for first in range(0, n, chunk):
             kept = min(chunk, n - first)
