@@ -28,6 +28,8 @@ FEATURES = (
 COORDINATES = (2, 3)
 #: Four-momenta are in units of this, so that those of hard particles are of order one [GeV].
 UNIT = 20.0
+#: Jets that are looked at in one go.
+CHUNK = 4000
 
 
 class Particles(NamedTuple):
@@ -51,6 +53,12 @@ def hardest(sample: JetSample, length: int = 32) -> Particles:
 
     Raises ArgumentError for a length below 1, MissingColumnError for a sample without candidates.
     """
+    # A part at a time: what is made on the way is several times as large as the result.
+    parts = [_hardest(sample[first : first + CHUNK], length) for first in range(0, max(len(sample), 1), CHUNK)]
+    return Particles(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def _hardest(sample: JetSample, length: int) -> Particles:
     candidates = jets.order(jets.constituents(sample))
     values, present = jets.pad(candidates[["log_pt", "log_pt_gev", "deta", "dphi", "dr"]], length)
     charge, kind = (

@@ -98,6 +98,24 @@ def depth_first(trees: Trees) -> Ints:
     return order
 
 
+def prongs(trees: Trees) -> Ints:
+    """The two parts that the last merging joined: 0 or 1 for each particle, int64 (n_jets, length), -1 for padding.
+
+    With the kt algorithm these are a jet's two exclusive subjets. A jet of one particle has only part 0.
+    """
+    n, length = len(trees.particles), trees.length
+    jet, root = np.arange(n), _root(trees)
+    part = np.full((n, 2 * length - 1), -1, np.int64)
+    part[jet, root] = 0
+    for step in range(length - 2, -1, -1):
+        found = jet[trees.children[:, step, 0] >= 0]
+        one, other = trees.children[found, step].T
+        last = root[found] == length + step
+        part[found, one] = np.where(last, 0, part[found, length + step])
+        part[found, other] = np.where(last, 1, part[found, length + step])
+    return part[:, :length]
+
+
 def _cluster(momenta: Floats, present: NDArray[np.bool_], power: int) -> tuple[Ints, Floats, Floats, Ints]:
     n, length = present.shape
     jet = np.arange(n)

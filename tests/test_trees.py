@@ -106,3 +106,19 @@ def test_trees_do_not_depend_on_the_order_of_the_particles_or_the_chunk(monkeypa
 def test_what_cannot_be_clustered_is_refused(pt, algorithm, message):
     with pytest.raises(ArgumentError, match=message):
         trees.cluster(pt, np.zeros_like(pt), np.zeros_like(pt), algorithm)
+
+
+def test_prongs_are_the_two_parts_of_the_last_merging():
+    pt, eta, phi, many = jets()
+    found = trees.cluster(pt, eta, phi, "kt")
+    part = trees.prongs(found)
+    for jet, count in enumerate(many):
+        assert (part[jet, :count] >= 0).all()
+        assert (part[jet, count:] == -1).all()
+        if count == 1:
+            assert part[jet, 0] == 0
+            continue
+        children = found.children[jet, count - 2]
+        held = {found.length + step: each for step, each in enumerate(inside(found, jet))}
+        for number, child in enumerate(children):
+            assert set(np.flatnonzero(part[jet] == number)) == set(held.get(child, {child}))

@@ -1,5 +1,6 @@
 """Widgets: the live panels, and sliders over any plot. The only room that knows ipywidgets."""
 
+from jetlab.panel.clouds import CloudPanel
 from jetlab.panel.flavour import FlavourPanel
 from jetlab.panel.guess import Guess
 from jetlab.panel.jes import JesPanel
@@ -11,6 +12,7 @@ from jetlab.panel.tracking import TrackingPanel
 from jetlab.panel.training import TrainingPanel
 
 __all__ = [
+    "CloudPanel",
     "FeaturesPanel",
     "FlavourPanel",
     "Goal",

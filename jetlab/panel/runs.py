@@ -104,6 +104,11 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "bins": lambda n: f"{n} bins",
     "hidden": lambda n: f"hidden {n}",
     "rotated": lambda turned: "turned to the seed" if turned else "not turned",
+    # Of networks on clouds.
+    "k": lambda n: counted(n, "neighbour"),
+    "blocks": lambda n: counted(n, "block"),
+    "width": lambda n: f"width {n}",
+    "heads": lambda n: counted(n, "head"),
     # Of flavour taggers.
     "maxout": lambda used: "Maxout layers" if used else "dense layers",
     "ip2d": {True: "IP2D", False: "no IP2D"}.__getitem__,

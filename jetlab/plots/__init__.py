@@ -1,6 +1,6 @@
 """Plots on matplotlib figures of their own, without pyplot: taggers here, other subjects in the modules."""
 
-from jetlab.plots import comparison, flavour, images, jes, network, scan, tracking
+from jetlab.plots import comparison, flavour, images, jes, network, representations, scan, tracking
 from jetlab.plots.base import (
     CLASSES,
     COLOURS,
@@ -46,6 +46,7 @@ __all__ = [
     "png",
     "points",
     "rejection_axes",
+    "representations",
     "roc",
     "scan",
     "score_distributions",
