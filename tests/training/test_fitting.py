@@ -13,7 +13,18 @@ import pytest
 from jetlab import backend, metrics, models, training
 from jetlab.backend import device
 from jetlab.config import RunConfig
-from jetlab.training import BatchEnd, Data, EpochEnd, Knobs, TrainBegin, TrainEnd, TrainingError, fitting, programs
+from jetlab.training import (
+    BatchEnd,
+    Data,
+    EpochEnd,
+    Knobs,
+    TrainBegin,
+    TrainEnd,
+    TrainingError,
+    compilation,
+    fitting,
+    programs,
+)
 
 SMALL = RunConfig(layers=1, nodes=8, batch_size=50, epochs=3, learning_rate=0.01)
 
@@ -517,3 +528,17 @@ def test_parts_are_taken_by_position():
     np.testing.assert_array_equal(data.w_validation, [2, 1, 2])
     several = Data.of((x, x[:, :1]), y, w, np.array([1, 0]), np.array([5, 2]))
     assert [each.shape for each in several.x_validation] == [(2, 2), (2, 1)]
+
+
+def test_wide_networks_are_asked_for_few_jets_at_a_time(trained, monkeypatch):
+    result, _ = trained
+    x = jets(300, 2)[0].astype("f4")
+    assert compilation.at_a_time(result.model) == 2048
+    whole = training.outputs(result.model, x)
+    monkeypatch.setattr(compilation, "OUTPUT_NUMBERS", 8 * 7)  # seven jets: eight nodes are the widest layer
+    assert compilation.at_a_time(result.model) == 7
+    np.testing.assert_allclose(training.outputs(result.model, x), whole, atol=1e-6)
+    monkeypatch.setattr(compilation, "OUTPUT_NUMBERS", 1)
+    assert compilation.at_a_time(result.model) == 1
+    again = training.run(SMALL, data()).history
+    np.testing.assert_allclose(again["val_loss"], result.history["val_loss"], rtol=1e-4)
