@@ -8,7 +8,7 @@ from drawing import GREEN, GREY, INK, QCD, SMALL, Drawing, W, shade, tint
 
 WIDE, HIGH = 148, 84
 COLUMNS = (20, 197, 375, 552)
-ROWS = {"home": 56, "upper": 222, "middle": 330, "lower": 438}
+ROWS = {"home": 56, "upper": 222, "middle": 330, "lower": 438, "beyond": 604}
 
 
 def draw() -> Drawing:
@@ -18,13 +18,15 @@ def draw() -> Drawing:
         "At home: M0 Welcome; P1 Fitting functions, P2 Neural networks, P3 Images and sequences, one after the "
         "other. In the workshop: M1 Open data leads to M2 Dense tagger. From there three ways: M3 CNN tagger and "
         "M4 LSTM tagger, which meet in M5 Comparing taggers; M6 Jet energy scale; M7 Hit-to-track assignment. "
-        "M8 Flavour tagging needs M2, and M5 helps.",
-        566,
+        "M8 Flavour tagging needs M2, and M5 helps. Beyond: E1 Representations of a jet needs M5.",
+        712,
     )
     card.rect(10, 16, 700, 140, rx=10, fill=tint(GREEN, 0.07))
     card.text(20, 42, "at home, before the workshop", SMALL, colour=shade(GREEN, 0.6), bold=True)
     card.rect(10, 170, 700, 384, rx=10, fill=tint(W, 0.06))
     card.text(20, 198, "the workshop", SMALL, colour=shade(W, 0.8), bold=True)
+    card.rect(10, 568, 700, 134, rx=10, fill=tint(QCD, 0.06))
+    card.text(20, 596, "beyond", SMALL, colour=shade(QCD, 0.7), bold=True)
     for lesson, (title, column, row, icon) in LESSONS.items():
         _lesson(card, lesson, title, COLUMNS[column], ROWS[row], icon)
     for start, end in NEEDED:
@@ -42,7 +44,7 @@ def draw() -> Drawing:
 def _lesson(
     card: Drawing, lesson: str, title: str, x: float, y: float, icon: Callable[[Drawing, float, float], None]
 ) -> None:
-    colour = W if lesson[0] == "M" and lesson != "M0" else GREEN
+    colour = GREEN if lesson == "M0" else {"M": W, "E": QCD}.get(lesson[0], GREEN)
     card.rect(x, y, WIDE, HIGH, rx=9, fill="#ffffff", stroke=colour, stroke_width=2)
     card.text(x + 12, y + 27, lesson, 19, colour=shade(colour, 0.75), bold=True)
     icon(card, x + WIDE - 56, y + 9)
@@ -71,6 +73,11 @@ def _arrow(card: Drawing, start: str, end: str, **style: str) -> None:
         top = ROWS[r2] - 14
         card.path([(x - 24, y), (x - 24, top), (right, top)], INK, 1.8)
         card.arrow((right, top), (right, ROWS[r2]), colour=INK)
+        return
+    if (start, end) == ("M5", "E1"):
+        # Beside the arrow that comes from M4.
+        (x, y), (_, below) = _edge(start, "bottom"), _edge(end, "top")
+        card.arrow((x + 44, y), (x + 44, below), colour=INK)
         return
     if (start, end) == ("M4", "M5"):
         a, (x, y) = _edge(start, "right"), _edge(end, "bottom")
@@ -194,6 +201,14 @@ def _displaced(card: Drawing, x: float, y: float) -> None:
         card.line(x + 24, y + 13, x + 24 + dx, y + 13 + dy, W, 1.8)
 
 
+def _cloud(card: Drawing, x: float, y: float) -> None:
+    points = [(6, 20), (15, 8), (24, 22), (34, 5), (43, 17)]
+    for (ax, ay), (bx, by) in pairwise(points):
+        card.line(x + ax, y + ay, x + bx, y + by, GREY, 1.2)
+    for (dx, dy), r in zip(points, (3, 5, 2.5, 4, 3), strict=True):
+        card.circle(x + dx, y + dy, r, fill=QCD)
+
+
 #: Title, column, row and picture of each lesson.
 LESSONS: dict[str, tuple[str, int, str, Callable[[Drawing, float, float], None]]] = {
     "M0": ("Welcome", 0, "home", _play),
@@ -208,6 +223,7 @@ LESSONS: dict[str, tuple[str, int, str, Callable[[Drawing, float, float], None]]
     "M6": ("Jet energy|scale", 2, "upper", _peak),
     "M7": ("Hit-to-track|assignment", 1, "lower", _tracks),
     "M8": ("Flavour|tagging", 3, "upper", _displaced),
+    "E1": ("Represen-|tations of a jet", 3, "beyond", _cloud),
 }
 NEEDED = (
     ("P1", "P2"),
@@ -220,5 +236,6 @@ NEEDED = (
     ("M2", "M8"),
     ("M3", "M5"),
     ("M4", "M5"),
+    ("M5", "E1"),
 )
 HELPS = (("M3", "M6"), ("M4", "M7"), ("M5", "M8"))

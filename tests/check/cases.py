@@ -51,6 +51,7 @@ PANEL_RUNS = _runs("auc", (385, 0.967), (7, 0.95), (13, 0.963), (25, 0.965))
 TRACK_RUNS = _runs("score", (60400, 0.91), (2000, 0.6), (12000, 0.86), (18000, 0.88))
 CLOSURE_RUNS = _runs("closure_in_the_worst_bin", (193, 0.985), (25, 0.93), (97, 0.976), (145, 0.98))
 FLAVOUR_RUNS = _runs("tuned_c_rejection", (8000, 5.9), (700, 4.1), (2000, 5.2), (2900, 5.4))
+CLOUD_RUNS = _runs("auc", (27_000, 0.966), (2000, 0.95), (9000, 0.963), (9900, 0.964))
 CURVES = {"val_loss": [0.6, 0.4, 0.5, 0.7, 0.8], "loss": [0.6, 0.4, 0.3, 0.2, 0.1]}
 
 CASES = {
@@ -337,5 +338,23 @@ CASES = {
             0.75 / 0.7: "take them off first",
             7: "solve for",
         },
+    ),
+    "E1.01": ({"n": 25}, 24, {25: "after the first", np.log2(25): "one pair", 300: "so many pairs", 7: "one fewer"}),
+    "E1.02": (
+        {"features": 12, "channels": 32},
+        768,
+        {384: "differs from it", 25 * 32: "a bias", 24: "weighted sum", 7: "however many"},
+    ),
+    "E1.03": ({}, "b", {"a": "what the network cares for", "c": "which ones", "x": "one letter"}),
+    "E1.04": (
+        {"n": 20, "heads": 4},
+        1600,
+        {400: "one head", 1520: "attends to itself", 760: "what i pays", 80: "n numbers", 7: "x particles x"},
+    ),
+    "E1.05": ({}, "c", {"a": "when the jet is boosted", "b": "boost changes it", "x": "one letter"}),
+    "E1.06": (
+        {"runs": CLOUD_RUNS, "goal": Goal(0.962, 10_000)},
+        3,
+        {1: "27,000 parameters", 2: "0.9500", 4: "run 3 does so", 5: "first column"},
     ),
 }

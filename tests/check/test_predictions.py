@@ -145,6 +145,20 @@ CASES = {
         {"a": "hard to beat", "c": "makes as much"},
     ),
     "M8.P7": ({"nominal": 200.0, "other": 100.0}, "c", {"a": "Longer tails", "b": "know least"}),
+    "E1.P1": ({"difference": Estimate(0.0005, 0.001)}, "b", {"a": "belong together", "c": "remembers best"}),
+    "E1.P2": ({"first": 0.1, "second": 0.2}, "c", {"a": "none can be nearer", "b": "what the first has learnt"}),
+    "E1.P3": ({"ratio": 1.4}, "c", {"a": "half of the answer", "b": "ΔR and mass"}),
+    "E1.P4": (
+        {"changes": {"LSTM": 0.5, "deep sets": 1e-6, "transformer": 1e-5}},
+        "a",
+        {"b": "know no order", "c": "know no order", "d": "cannot help"},
+    ),
+    "E1.P5": ({"difference": Estimate(0.001, 0.001)}, "b", {"a": "takes more jets", "c": "learning curves"}),
+    "E1.P6": (
+        {"changes": {"ParticleNet": 0.3, "LorentzNet": 1e-6}},
+        "a",
+        {"b": "has others", "c": "Scalar products"},
+    ),
 }
 
 
@@ -260,6 +274,19 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
         ("M8.P6", {"light": Estimate(1.1, 0.2), "c": Estimate(1.3, 0.05)}, "a"),
         ("M8.P6", {"light": Estimate(0.5, 0.1), "c": Estimate(1.0, 0.05)}, "c"),
         ("M8.P6", {"light": Estimate(0.5, 0.1), "c": Estimate(1.3, 0.05)}, "b"),
+        ("E1.P1", {"difference": Estimate(0.01, 0.001)}, "a"),
+        ("E1.P1", {"difference": Estimate(-0.01, 0.001)}, "c"),
+        ("E1.P2", {"first": 0.1, "second": 0.05}, "a"),
+        ("E1.P2", {"first": 0.1, "second": 0.105}, "b"),
+        ("E1.P3", {"ratio": 1.0}, "b"),
+        ("E1.P3", {"ratio": 0.5}, "a"),
+        ("E1.P4", {"changes": {"LSTM": 0.1, "deep sets": 0.1, "transformer": 0.0}}, "b"),
+        ("E1.P4", {"changes": {"LSTM": 0.1, "deep sets": 0.1}}, "c"),
+        ("E1.P4", {"changes": {"LSTM": 0.0, "deep sets": 0.0}}, "d"),
+        ("E1.P5", {"difference": Estimate(0.01, 0.001)}, "a"),
+        ("E1.P5", {"difference": Estimate(-0.01, 0.001)}, "c"),
+        ("E1.P6", {"changes": {"ParticleNet": 0.3, "LorentzNet": 0.3}}, "c"),
+        ("E1.P6", {"changes": {"ParticleNet": 0.0, "LorentzNet": 0.0}}, "b"),
         ("M8.P7", {"nominal": 100.0, "other": 95.0}, "a"),
         ("M8.P7", {"nominal": 100.0, "other": 75.0}, "b"),
         ("P1.P4", {"training": 0.01, "validation": 0.01, "noise": 0.2}, "a"),
@@ -306,7 +333,7 @@ def test_another_letter_is_no_guess(capsys) -> None:
 
 
 def test_a_fault_of_the_lesson_is_shown() -> None:
-    with pytest.raises(ArgumentError, match=r"no prediction 'M2\.01'; there are M"):
+    with pytest.raises(ArgumentError, match=r"no prediction 'M2\.01'; there are E"):
         check.predict("M2.01", "a")
     with pytest.raises(ArgumentError, match="no prediction"):
         check.reveal("M9.P1")
