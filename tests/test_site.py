@@ -65,7 +65,7 @@ def test_minutes_of_the_plans_add_up(instructors: str) -> None:
 def test_minutes_are_those_of_the_lessons(instructors: str) -> None:
     known = {lesson_id(path): minutes(path) for path in NOTEBOOKS}
     planned = [(name[:2], int(value)) for name, value in rows(instructors) if re.fullmatch(r"M\d [\w -]+", name)]
-    at_home = [(name, int(value)) for name, value in re.findall(r"(P\d) \((\d+)", instructors)]
+    at_home = [(name, int(value)) for name, value in re.findall(r"([PE]\d) \((\d+)", instructors)]
     assert {name for name, _ in planned} | {name for name, _ in at_home} >= set(known)
     assert [(name, value) for name, value in planned + at_home if value != known.get(name, value)] == []
 

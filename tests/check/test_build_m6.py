@@ -45,7 +45,7 @@ def test_losses_that_estimate_the_median_close(built):
     [
         (lambda t, p: ops.square(t - p), "the longer the tail, the higher"),
         (lambda t, p: np.where(abs(t - p) < 1, (t - p) ** 2 / 2, abs(t - p) - 0.5), "the longer the tail, the higher"),
-        (lambda t, p: np.minimum(abs(t - p), 0.05), "the longer the tail, the lower"),
+        (lambda t, p: np.minimum(abs(t - p), 0.1), "the longer the tail, the lower"),
         (lambda t, p: np.where(t > p, 3 * (t - p), p - t), "even without a tail it does not close"),
         (lambda t, p: -ops.abs(t - p), "Is its sign right?"),
         (lambda t, p: p, "Is its sign right?"),
@@ -58,7 +58,10 @@ def test_losses_that_estimate_the_median_close(built):
         ("mae", "give the function itself"),
     ],
 )
-def test_losses_that_do_not(built, hint, folder):
+def test_losses_that_do_not(built, hint, folder, monkeypatch):
+    # A capped loss misses the median by three standard deviations of the jets drawn: these are always the same.
+    drawn = np.random.default_rng
+    monkeypatch.setattr(np.random, "default_rng", lambda seed=1: drawn(seed))
     said = tasks.judge("M6.B1", built).said
     assert said.startswith("hint: ")
     assert hint in said
