@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: Numbers that the widest layer puts out for a batch, above which XLA's single-threaded loops lose to TensorFlow's.
 XLA_WIDEST = 1_000_000
 #: Numbers that the widest layer may put out in one call that only asks for outputs.
-OUTPUT_NUMBERS = 1_000_000
+OUTPUT_NUMBERS = 2_000_000
 #: XLA takes one to four seconds to compile, and saves a fraction of a millisecond a step, of a recurrent network some
 #: milliseconds: shorter runs do without.
 XLA_STEPS, XLA_STEPS_RECURRENT = 2000, 300
