@@ -138,7 +138,7 @@ def against_deep_sets(*, difference: Estimate) -> Rows:
     yield found, text
     yield "a", f"{text} What it gains from neighbours takes more jets to learn than there are here."
     yield "b", f"{text} Neighbours matter: two prongs are a statement on distances."
-    yield ..., f"{text} Few jets and few epochs: look at the learning curves before you believe it."
+    yield ..., f"{text} Few jets, few epochs and one seed: train again with another seed before you believe it."
 
 
 @prediction("E1.P6", "abc")

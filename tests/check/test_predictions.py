@@ -153,7 +153,7 @@ CASES = {
         "a",
         {"b": "know no order", "c": "know no order", "d": "cannot help"},
     ),
-    "E1.P5": ({"difference": Estimate(0.001, 0.001)}, "b", {"a": "takes more jets", "c": "learning curves"}),
+    "E1.P5": ({"difference": Estimate(0.001, 0.001)}, "b", {"a": "takes more jets", "c": "another seed"}),
     "E1.P6": (
         {"changes": {"ParticleNet": 0.3, "LorentzNet": 1e-6}},
         "a",
