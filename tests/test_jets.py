@@ -1,3 +1,5 @@
+import tracemalloc
+
 import awkward as ak
 import numpy as np
 import pytest
@@ -180,6 +182,23 @@ def test_scaling_is_fitted_on_what_it_is_given_only():
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(scaled.std(axis=0), 1, rtol=1e-5)
     assert scaling.apply(test)[:, 0].mean() == pytest.approx((test[:, 0].mean() - scaling.mean[0]) / scaling.width[0])
+
+
+def test_scaling_takes_no_more_memory_than_what_it_gives() -> None:
+    x = np.random.default_rng(0).normal(size=(100_000, 4, 10)).astype(np.float32)  # several times what goes at once
+    mask = np.ones(x.shape[:2], bool)
+    tracemalloc.start()
+    try:
+        scaling = jets.Scaling.fit(x, mask)
+        fitting = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        scaled = scaling.apply(x, mask)
+        applying = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(scaled, (x - scaling.mean) / scaling.width, atol=1e-6)
+    assert fitting < 2 * x.nbytes  # all in float64, and what it differs from the mean, is four times as much
+    assert applying < 2 * x.nbytes
 
 
 def test_scaling_leaves_padding_out_and_at_zero():

@@ -158,8 +158,9 @@ def parts() -> tuple[Part, Part]:
     with clock("held-back jets"):
         sample = catalog.load("jets")
         (train, *seen), weight = held_back.dealt(sample)
-        seen_in_training = particles.hardest(sample[train], LENGTH)
-        scaling = jets.Scaling.fit(seen_in_training.features, seen_in_training.present)
+        _, features, present = particles.hardest(sample[train], LENGTH)
+        scaling = jets.Scaling.fit(features, present)
+        del features, present
         found = [particles.hardest(sample[part], LENGTH) for part in seen]
     y = (sample["jet_isW_ak7"] == 1).astype(np.float64)
     validation, others = (

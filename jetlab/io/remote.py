@@ -36,7 +36,7 @@ def opened(address: str) -> Iterator[uproot.ReadOnlyDirectory]:
         # Of itself, uproot would ask fsspec for https, which asks for aiohttp.
         with (
             checks.reading(address, "a ROOT file"),
-            uproot.open({address: None}, handler=uproot.HTTPSource if over_http else None) as file,
+            uproot.open({address: None}, handler=uproot.HTTPSource if over_http else None, array_cache=None) as file,
         ):
             yield file
     except ImportError as error:

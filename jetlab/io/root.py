@@ -95,7 +95,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[uproot.ReadOnlyDirectory]:
         return
     path = checks.existing(path)
     _whole_file(path)
-    with checks.reading(path, "a ROOT file"), uproot.open({path: None}) as file:
+    with checks.reading(path, "a ROOT file"), uproot.open({path: None}, array_cache=None) as file:
         yield file
 
 

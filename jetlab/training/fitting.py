@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from jetlab import backend, models
+from jetlab import backend, memory, models
 from jetlab.backend import device, load_keras
 from jetlab.config import INPUTS, RunConfig
 from jetlab.models import objectives
@@ -145,6 +145,7 @@ def fit(
     finally:
         # Nothing to do after an end; a failure leaves what was kept, to go on with.
         watch.close(cut_off=True)
+        memory.give_back()
     emit(end)
     outcome = {name: getattr(end, name) for name in ("best_epoch", "reason", "message", "seconds", "jets_per_second")}
     return Result(model=model, config=config, history=watch.history, device=where, **outcome)
@@ -164,6 +165,8 @@ def outputs(model: "keras.Model", x: Inputs) -> NDArray[np.float32]:
     x = tuple(np.asarray(each, dtype=np.float32) for each in x) if several else np.asarray(x, dtype=np.float32)
     n = len(x[0] if several else x)
     found = [to_numpy(model(rows(x, slice(i, i + chunk)), training=False)) for i in range(0, n, chunk)]
+    if n > chunk:
+        memory.give_back()
     return np.concatenate(found) if found else np.empty((0, model.output_shape[-1]), np.float32)
 
 
