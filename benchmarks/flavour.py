@@ -15,11 +15,11 @@ from typing import Any
 import awkward as ak
 import keras
 import numpy as np
+from machine import this_machine
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from jetlab import catalog, flavour, io, jets, models, training
-from jetlab.backend import device
 from jetlab.config import RunConfig
 from jetlab.io.sample import JetSample
 from jetlab.metrics import flavour as rates
@@ -229,6 +229,11 @@ def above_bdt(task: Task, scores: dict[str, tuple[list[Any], int]]) -> Iterator[
             yield row
 
 
+def described(sample: JetSample) -> dict[str, Any]:
+    """Number of jets, and how they were made."""
+    return {"jets": len(sample), "made_by": sample.provenance.get("made_by")}
+
+
 def main() -> None:
     """Do what is missing, and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -245,8 +250,9 @@ def main() -> None:
     folder = options.keep / f"{len(sample)}-{len(other)}-{options.epochs}"
     scores = scores_of(task, SEEDS, options.epochs, folder)
     found = {
-        "sample": {"jets": len(sample), "training": len(task.train.label), "made_by": sample.provenance.get("made_by")},
-        "device": device(),
+        "sample": described(sample) | {"training": len(task.train.label)},
+        "alternative": described(other),
+        "machine": this_machine("keras", "tensorflow-cpu", "scikit-learn", "numpy"),
         "epochs": options.epochs,
         "rows": list(rows(task, scores)),
         "above_bdt": list(above_bdt(task, scores)),

@@ -3,7 +3,8 @@
     python benchmarks/training.py [--rounds 5] [--only dense lstm] [--fresh]
 
 All three train the same network on the same jets in memory, with Adam, weights, and the sums of loss and accuracy, and
-take turns (ABCABC), so that a change of the machine's load meets all. PyTorch takes part where it can be imported.
+take turns (ABCABC), so that a change of the machine's load meets all. PyTorch takes part where it can be imported and
+has the network.
 Compilation is not in the rates, but in `compile_seconds`. Rows go to benchmarks/results/training.json as they are
 measured; those already there, of the same versions on the same machine, are kept.
 """
@@ -22,6 +23,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # PyTorch's threads would wait by spinning, at the others' cost
 
+import flavour
 import keras
 import numpy as np
 import tensorflow as tf
@@ -29,7 +31,7 @@ from machine import this_machine
 
 from jetlab import backend, training
 from jetlab.config import RunConfig
-from jetlab.training import programs
+from jetlab.training import compilation, programs
 
 layers = keras.layers
 RESULTS = Path(__file__).parent / "results" / "training.json"
@@ -65,7 +67,19 @@ def deep_sets() -> keras.Model:
     return keras.Sequential([layers.Input((40, 5)), *each, *head])
 
 
-NETWORKS: dict[str, Callable[[], keras.Model]] = {"dense": dense, "lstm": lstm, "cnn": cnn, "deep_sets": deep_sets}
+def dl1() -> keras.Model:
+    """The network of benchmarks/flavour.py: three classes, Maxout, batch normalisation, dropout; 41 inputs."""
+    return flavour.dl1(41, 0)
+
+
+NETWORKS: dict[str, Callable[[], keras.Model]] = {
+    "dense": dense,
+    "lstm": lstm,
+    "cnn": cnn,
+    "deep_sets": deep_sets,
+    "dl1": dl1,
+}
+IN_TORCH = ("dense", "lstm", "cnn", "deep_sets")
 
 
 def operations(model: keras.Model) -> float:
@@ -74,7 +88,7 @@ def operations(model: keras.Model) -> float:
     Weights that multiply the inputs count twice two: nobody asks for the gradient of the inputs.
     """
     products, inputs = 0.0, True
-    for layer in model.layers:
+    for layer in compilation.all_layers(model):
         shape = tuple(layer.input.shape)[1:]
         if isinstance(layer, layers.Dense):
             found, others = np.prod(shape[:-1]) * np.prod(layer.kernel.shape), 0
@@ -105,18 +119,24 @@ def matrix_peak() -> float:
     return 2 * 2048**3 / min(times)
 
 
-def jets(shape: tuple[int, ...], n: int) -> training.Data:
+def jets(model: keras.Model, n: int) -> training.Data:
     """Random jets: speed does not depend on what they are."""
-    rng = np.random.default_rng(0)
-    x, y, w = rng.normal(size=(n, *shape)).astype("f4"), np.arange(n) % 2, rng.uniform(0.5, 1.5, n)
-    return training.Data(x, y, w, x[:64], y[:64], None)
+    rng, classes = np.random.default_rng(0), max(2, model.output_shape[-1])
+    x = rng.normal(size=(n, *model.input_shape[1:])).astype("f4")
+    y, w = np.arange(n) % classes, rng.uniform(0.5, 1.5, n)
+    return training.Data(x, y, w, x[:64], y[:64], None, classes=classes)
+
+
+def loss_of(model: keras.Model) -> str:
+    """Cross-entropy of two classes or several."""
+    return "binary_crossentropy" if model.output_shape[-1] == 1 else "sparse_categorical_crossentropy"
 
 
 def by_jetlab(name: str, batch_size: int) -> Callable[[int], float]:
     """Trainer: number of jets -> jets per second of the second epoch, as `training.fit` reports it."""
     model = NETWORKS[name]()
     # As in a lesson the training is announced as a long one; it is ended after the epoch that is timed.
-    config = RunConfig(batch_size=batch_size, epochs=1000, patience=0)
+    config = RunConfig(loss=loss_of(model), batch_size=batch_size, epochs=1000, patience=0)
 
     def turn(n: int) -> float:
         stop, rates = threading.Event(), []
@@ -126,7 +146,7 @@ def by_jetlab(name: str, batch_size: int) -> Callable[[int], float]:
                 rates.append(event.jets_per_second)
                 stop.set() if len(rates) == 2 else None
 
-        training.fit(model, config, jets(model.input_shape[1:], n), on_event, stop)
+        training.fit(model, config, jets(model, n), on_event, stop)
         return rates[1]
 
     return turn
@@ -135,7 +155,7 @@ def by_jetlab(name: str, batch_size: int) -> Callable[[int], float]:
 def by_keras(name: str, batch_size: int) -> Callable[[int], float]:
     """The same through plain `model.fit`, the second epoch of which is timed."""
     model = NETWORKS[name]()
-    model.compile("adam", loss="binary_crossentropy", weighted_metrics=["accuracy"])
+    model.compile("adam", loss=loss_of(model), weighted_metrics=["accuracy"])
 
     def turn(n: int) -> float:
         times: list[float] = []
@@ -143,7 +163,7 @@ def by_keras(name: str, batch_size: int) -> Callable[[int], float]:
             on_epoch_begin=lambda epoch, logs: times.append(time.perf_counter()),
             on_epoch_end=lambda epoch, logs: times.append(time.perf_counter()),
         )
-        part = jets(model.input_shape[1:], n)
+        part = jets(model, n)
         model.fit(
             part.x_train,
             part.y_train,
@@ -191,10 +211,10 @@ def by_torch(name: str, batch_size: int) -> Callable[[int], float]:
     }[name]
     model = nn.Sequential(*parts, nn.Linear(64, 1))
     optimizer, cross_entropy = torch.optim.Adam(model.parameters(), lr=1e-3), nn.BCEWithLogitsLoss(reduction="none")
-    shape = NETWORKS[name]().input_shape[1:]
+    twin = NETWORKS[name]()
 
     def turn(n: int) -> float:
-        part = jets(shape, n)
+        part = jets(twin, n)
         x, y, w = (torch.from_numpy(values) for values in (part.x_train, part.y_train, part.w_train))
         if name == "cnn":
             x = x.permute(0, 3, 1, 2).contiguous()
@@ -226,7 +246,8 @@ TRAINERS = {"jetlab": by_jetlab, "fit": by_keras, "torch": by_torch}
 
 def measure(name: str, batch_size: int, rounds: int) -> dict[str, Any]:
     """One row of the results: median rates, and medians and extremes of the ratios of neighbouring turns."""
-    trainers = {kind: make(name, batch_size) for kind, make in TRAINERS.items() if kind != "torch" or has_torch()}
+    with_torch = name in IN_TORCH and has_torch()
+    trainers = {kind: make(name, batch_size) for kind, make in TRAINERS.items() if kind != "torch" or with_torch}
     sizes, rates = {}, {kind: [] for kind in trainers}
     seconds = 0.0
     for kind, turn in trainers.items():

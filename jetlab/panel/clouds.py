@@ -73,6 +73,11 @@ class Settings:
         return f"{self.network} {self.width}/{self.blocks} with {own}"
 
     @property
+    def idle(self) -> tuple[str, ...]:
+        """Fields that do not act on this network."""
+        return ("heads",) if self.network == PARTICLE_NET else ("k",)
+
+    @property
     def sizes(self) -> dict[str, Any]:
         """The arguments of `models.particle_net` or `models.particle_transformer` that set its size."""
         if self.network == TRANSFORMER:
@@ -203,16 +208,10 @@ class _Controls(SettingsControls):
         self._switch()
 
     def set(self, settings: Settings) -> list[str]:
-        """Move the widgets; returns the fields that have moved. Raises ConfigError for values that sliders lack."""
+        """Move the widgets; returns the fields that have moved. Raises ConfigError for a value that one cannot take."""
         wanted: dict[str, Any] = dataclasses.asdict(settings)
         if wanted["train_size"] is None or wanted["train_size"] >= self._n_train:
             wanted["train_size"] = ALL
-        for name, each in self._fields.items():
-            options = dict(each.options) if isinstance(each, STEPS) else {}
-            if options and wanted[name] not in options.values():
-                raise ConfigError(
-                    f"{name} is {wanted[name]}, but its slider has only {', '.join(options)}; choose one of these."
-                )
         return super().set(SimpleNamespace(**wanted))
 
     def _switch(self) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from jetlab import flavour, plots, training
 from jetlab.backend import seeded
-from jetlab.config import RunConfig
+from jetlab.config import INTEGERS, RunConfig
 from jetlab.errors import ArgumentError
 from jetlab.metrics import Estimate
 from jetlab.metrics import flavour as rates
@@ -113,7 +113,8 @@ class FlavourPanel(LivePanel):
             "c_rejection" and "tuned_c_rejection".
 
     The last expression of a cell shows it; what it can do is in `live.LivePanel`. `runs` holds every finished training.
-    Raises ArgumentError for inputs that are not as many as columns, or as labels.
+    Raises ArgumentError for inputs that are not as many as columns, or as labels; ConfigError for a `config` that the
+    controls do not have.
     """
 
     COLUMNS: ClassVar = {
@@ -267,7 +268,10 @@ def _fields() -> dict[str, Any]:
         "jf": ("decay chain", "Let the network see the chain of decays"),
         "muon": ("muon", "Let the network see a muon in the jet"),
     }
-    return found | {name: slider(widgets.Checkbox, *words, value=True) for name, words in ticks.items()}
+    found |= {name: slider(widgets.Checkbox, *words, value=True) for name, words in ticks.items()}
+    low, high = INTEGERS["seed"]
+    seed = slider(widgets.BoundedIntText, "seed", FIELDS["seed"].sentence, min=low, max=high, value=start.seed)
+    return found | {"seed": seed}
 
 
 def _working_point() -> tuple[Any, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from jetlab.config import ConfigError
 from jetlab.panel.controls import WRAP
 
 
@@ -34,8 +35,11 @@ class SettingsControls:
         return self._make(**{name: each.value for name, each in self._fields.items()})
 
     def set(self, settings: Any) -> list[str]:
-        """Move the widgets; returns the fields that have moved."""
+        """Move the widgets; returns the fields that have moved. Raises ConfigError for a value that one cannot take."""
         wanted = {name: getattr(settings, name) for name in self._fields}
+        for name, each in self._fields.items():
+            if allowed := _refused(each, wanted[name]):
+                raise ConfigError(f"{name} is {wanted[name]}, but its control has only {allowed}; choose one of these.")
         moved = [name for name, each in self._fields.items() if each.value != wanted[name]]
         for name in moved:
             self._fields[name].value = wanted[name]
@@ -49,3 +53,19 @@ class SettingsControls:
     def say(self, text: str) -> None:
         """Show a line below them."""
         self._said.value = text
+
+
+def _refused(control: Any, value: Any) -> str:
+    """What a widget can be set to, in words, if this value is not among it; else nothing."""
+    if hasattr(control, "options"):
+        options: dict[str, Any] = dict(
+            each if isinstance(each, tuple) else (str(each), each) for each in control.options
+        )
+        return "" if value in options.values() else ", ".join(options)
+    if hasattr(control, "max"):
+        low, high = control.min, control.max
+        if hasattr(control, "base"):
+            low, high = control.base**low, control.base**high
+        # Powers of ten may miss the end of their slider by a rounding.
+        return "" if low * (1 - 1e-9) <= value <= high * (1 + 1e-9) else f"values from {low:g} to {high:g}"
+    return ""

@@ -1,6 +1,7 @@
 """What benchmarks/flavour.py makes of finished trainings; a training itself takes too long for a test."""
 
 import importlib.util
+import sys
 
 import numpy as np
 import pytest
@@ -17,12 +18,11 @@ KEYS |= {f"{kind}_rejection{end}" for kind in ("light", "c") for end in ("", "_e
 def benchmark(repository):
     spec = importlib.util.spec_from_file_location("flavour_benchmark", repository / "benchmarks" / "flavour.py")
     module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules[spec.name] = module  # its dataclasses look for it there
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, spec.name, module)  # its dataclasses look for it there
+        patch.syspath_prepend(str(repository / "benchmarks"))
+        spec.loader.exec_module(module)
+        yield module
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from jetlab import metrics, models, training
 from jetlab.config import ConfigError
 from jetlab.errors import ArgumentError
-from jetlab.panel import CloudPanel, Goal
+from jetlab.panel import CloudPanel, Goal, words
 from jetlab.panel.clouds import Settings
 from tests.panel.panels import Gate, button, column, control, end, find, picture, text, wait_until
 
@@ -157,9 +157,27 @@ def test_settings_move_the_controls_and_reset_brings_them_back(panel):
     button(panel, "Reset").click()
     assert panel.config == SMALL
     for values in ({"k": 10}, {"epochs": 4}, {"train_size": 150}):
-        with pytest.raises(ConfigError, match=f"{next(iter(values))} is .*, but its slider has only"):
+        with pytest.raises(ConfigError, match=f"{next(iter(values))} is .*, but its control has only"):
             panel.use(replace(SMALL, width=16, **values))
+    with pytest.raises(ConfigError, match=r"learning_rate is .*, but its control has only values from 1e-05 to 1;"):
+        panel.use(replace(SMALL, learning_rate=3.0))
     assert panel.config == SMALL
+
+
+def test_ends_of_a_slider_can_be_reached(panel):
+    for rate in (1e-5, 1.0):
+        panel.use(replace(SMALL, learning_rate=rate))
+        assert panel.config.learning_rate == pytest.approx(rate)
+
+
+def test_what_does_not_act_on_a_network_is_not_said():
+    settings = [SMALL, replace(SMALL, heads=1), replace(SMALL, k=2), replace(SMALL, network="transformer", k=2)]
+    assert words.differences(settings) == [
+        "ParticleNet, 3 neighbours",
+        "ParticleNet, 3 neighbours",
+        "ParticleNet, 2 neighbours",
+        "transformer, 2 heads",
+    ]
 
 
 def test_a_panel_takes_any_number_of_epochs_and_jets_to_begin_with():
@@ -173,7 +191,7 @@ def test_short_jets_have_fewer_neighbours():
     part = (features[:, :4], momenta[:, :4]), y, weight
     short = training.Data(*part, *part)
     assert CloudPanel(short, COORDINATES).config.k == 3
-    with pytest.raises(ConfigError, match="k is 7, but its slider has only 2, 3"):
+    with pytest.raises(ConfigError, match="k is 7, but its control has only 2, 3"):
         CloudPanel(short, COORDINATES, config=Settings())
     pair = (features[:, :2], momenta[:, :2]), y, weight
     with pytest.raises(ArgumentError, match="room for 2 particles; keep three or more"):

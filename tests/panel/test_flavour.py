@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
 from jetlab import flavour, training
+from jetlab.config import ConfigError
 from jetlab.errors import ArgumentError
 from jetlab.metrics import flavour as rates
 from jetlab.metrics.flavour import CHARM, LIGHT
@@ -58,6 +61,15 @@ def test_it_trains_the_network_of_the_lesson_and_keeps_the_run(panel):
     assert run.score.shape == (600, 3)
     assert column(panel, "network") == ["8 dense"]
     assert "4 of 4 inputs" in text(panel)
+
+
+def test_a_panel_begins_with_all_settings_that_it_is_given():
+    own = replace(SMALL, seed=7, muon=False)
+    assert made(config=own).config == own
+    with pytest.raises(ConfigError, match="nodes is 50, but its control has only 4, 8, 16"):
+        made(config=replace(SMALL, nodes=50))
+    with pytest.raises(ConfigError, match=r"dropout is 0\.8, but its control has only values from 0 to 0\.6"):
+        made(config=replace(SMALL, dropout=0.8))
 
 
 def test_figures_are_those_of_the_validation_jets(panel):

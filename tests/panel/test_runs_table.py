@@ -11,7 +11,7 @@ import pytest
 from jetlab import config as configs
 from jetlab.config import INPUTS, RunConfig, short_name
 from jetlab.metrics import Estimate
-from jetlab.panel import runs
+from jetlab.panel import runs, words
 
 
 def trained(config, n=321, best=4, reason="finished", rates=()):
@@ -34,10 +34,10 @@ def read(text):
 def test_only_what_differs_is_said():
     base = RunConfig(seed=7, dropout=0.5)
     changed = dataclasses.replace(base, batch_size=32, activation="tanh")
-    assert runs.differences([base, changed]) == ["relu, batch size 128", "tanh, batch size 32"]
-    assert runs.differences([base, base]) == ["", ""]
-    assert runs.differences([base]) == [""]
-    assert runs.differences([]) == []
+    assert words.differences([base, changed]) == ["relu, batch size 128", "tanh, batch size 32"]
+    assert words.differences([base, base]) == ["", ""]
+    assert words.differences([base]) == [""]
+    assert words.differences([]) == []
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_only_what_differs_is_said():
 )
 def test_words(changes, before, after):
     base = RunConfig()
-    assert runs.differences([base, dataclasses.replace(base, **_own(changes))]) == [before, after]
+    assert words.differences([base, dataclasses.replace(base, **_own(changes))]) == [before, after]
 
 
 def _own(changes):
@@ -83,13 +83,13 @@ def _own(changes):
 )
 def test_words_of_sequences(changes, before, after):
     base = RunConfig(model="lstm")
-    assert runs.differences([base, dataclasses.replace(base, **changes)]) == [before, after]
+    assert words.differences([base, dataclasses.replace(base, **changes)]) == [before, after]
 
 
 def test_words_of_layers_of_different_widths():
     pyramid, other = RunConfig(widths=(64, 32, 16)), RunConfig(widths=(64, 32, 8), nodes=3)
-    assert runs.differences([RunConfig(), pyramid, other]) == ["64 nodes", "nodes 64-32-16", "nodes 64-32-8"]
-    assert runs.differences([pyramid, dataclasses.replace(pyramid, nodes=3)]) == ["", ""]
+    assert words.differences([RunConfig(), pyramid, other]) == ["64 nodes", "nodes 64-32-16", "nodes 64-32-8"]
+    assert words.differences([pyramid, dataclasses.replace(pyramid, nodes=3)]) == ["", ""]
     (row,) = read(runs.to_csv([run(pyramid)]))
     assert (row["label"], row["widths"]) == ("64-32-16/3", "64 32 16")
 
@@ -97,21 +97,21 @@ def test_words_of_layers_of_different_widths():
 def test_words_of_images():
     base = RunConfig(model="cnn")
     changed = dataclasses.replace(base, nodes=8, image_size=33, inputs=("photon", "muon"))
-    assert runs.differences([base, changed])[1] == "inputs photon + muon, 8 filters, 33 × 33 pixels"
+    assert words.differences([base, changed])[1] == "inputs photon + muon, 8 filters, 33 × 33 pixels"
 
 
 def test_what_does_not_act_is_not_said():
-    found = runs.differences([RunConfig(), RunConfig(length=20, bidirectional=True, image_size=9)])
+    found = words.differences([RunConfig(), RunConfig(length=20, bidirectional=True, image_size=9)])
     assert found == ["", ""]
-    found = runs.differences([RunConfig(), RunConfig(model="gru", length=20)])
+    found = words.differences([RunConfig(), RunConfig(model="gru", length=20)])
     assert found == ["dense", "gru, 20 constituents"]
-    found = runs.differences([RunConfig(model="deep_sets"), RunConfig(model="deep_sets", bidirectional=True)])
+    found = words.differences([RunConfig(model="deep_sets"), RunConfig(model="deep_sets", bidirectional=True)])
     assert found == ["", ""]
 
 
 @pytest.mark.parametrize("name", [name for name in configs.CHOICES if name != "model"])
 def test_every_choice_has_its_own_words(name):
-    found = runs.differences([RunConfig(model="lstm", **{name: choice}) for choice in configs.CHOICES[name]])
+    found = words.differences([RunConfig(model="lstm", **{name: choice}) for choice in configs.CHOICES[name]])
     assert len(set(found)) == len(configs.CHOICES[name])
     assert all(found)
 
@@ -181,13 +181,13 @@ def test_csv_has_test_figures_of_the_runs_that_were_looked_at():
 def test_a_rate_that_was_turned_is_told_from_the_schedule(changes, rates, found):
     config = RunConfig(**changes)
     single = [float(np.float32(rate)) for rate in rates]
-    assert runs.rate_changes(trained(config, rates=single)) == pytest.approx(found)
+    assert words.rate_changes(trained(config, rates=single)) == pytest.approx(found)
 
 
 def test_the_cosine_schedule_is_no_change():
     config = RunConfig(schedule="cosine", epochs=100)
     rates = [config.rate(epoch) for epoch in range(1, 101)]
-    assert runs.rate_changes(trained(config, rates=rates)) == {}
+    assert words.rate_changes(trained(config, rates=rates)) == {}
 
 
 def test_table_and_csv_show_the_start_and_the_changes_of_a_rate():
