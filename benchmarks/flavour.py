@@ -1,8 +1,8 @@
 """Measure flavour taggers in pure top pairs and pure Z' events; writes benchmarks/results/flavour.json.
 
 `python benchmarks/flavour.py --sample flavour_full.h5` takes the sample of 600,000 jets, without `--sample` that of the
-kit. Each training's outputs are kept in the folder `--keep`, so the run can be stopped and started again. `rows` are
-means over seeds, `above_bdt` ratios to the BDT's rejections on the same jets. Errors contain jets and seeds.
+kit. What is trained is kept in the folder `--keep`, so the run can be stopped and started again. `rows` are means over
+seeds, `above_bdt` ratios to the BDT's rejections on the same jets. Errors contain jets and seeds.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import awkward as ak
+import joblib
 import keras
 import numpy as np
 from machine import this_machine
@@ -30,8 +31,8 @@ KEEP = HERE.parent / "build" / "flavour"
 SEEDS = (1, 2, 3)
 TRACKS, FIELDS = 15, ("ptfrac", "dr", "d0_significance", "z0_significance", "ninner", "npixel", "nshared", "nstrips")
 OTHERS = {"light": rates.LIGHT, "c": rates.CHARM}
-#: Probabilities (n, 3) of the test jets of each simulation, and the number of parameters.
-Outputs = tuple[dict[str, NDArray[np.float32]], int]
+#: Probabilities (n, 3) of the test jets of each simulation.
+Outputs = dict[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,14 @@ def tracks_of(sample: JetSample) -> tuple[NDArray[np.float32], NDArray[np.bool_]
     return values, present
 
 
-def by_trees(task: Task, seed: int, epochs: int) -> Outputs:
+def trees(task: Task, seed: int, epochs: int, file: Path) -> tuple[Outputs, int]:
     """A BDT on all inputs, early stopping on a tenth of the training jets."""
-    tree = HistGradientBoostingClassifier(
-        learning_rate=0.05, max_depth=5, max_iter=20 * epochs, early_stopping=True, random_state=seed
-    )
-    tree.fit(task.train.x, task.train.label, sample_weight=task.weights[0])
+    if not file.exists():
+        tree = HistGradientBoostingClassifier(
+            learning_rate=0.05, max_depth=5, max_iter=20 * epochs, early_stopping=True, random_state=seed
+        )
+        joblib.dump(tree.fit(task.train.x, task.train.label, sample_weight=task.weights[0]), file)
+    tree = joblib.load(file)
     return {name: tree.predict_proba(part.x).astype(np.float32) for name, part in task.tests.items()}, 0
 
 
@@ -127,61 +130,57 @@ def with_tracks(n_inputs: int, n_tracks: int) -> keras.Model:
     return keras.Model([inputs, tracks], layers.Dense(3, activation="softmax")(x))
 
 
-def by_network(build: Callable[[int, int], keras.Model], sets: bool) -> Callable[[Task, int, int], Outputs]:
+def network(
+    build: Callable[[int, int], keras.Model], sets: bool
+) -> Callable[[Task, int, int, Path], tuple[Outputs, int]]:
     """Trains a network of the inputs, and of the tracks where it takes them."""
 
     def feed(part: Part) -> training.Inputs:
         return (part.scaled, part.tracks) if sets else part.scaled
 
-    def train(task: Task, seed: int, epochs: int) -> Outputs:
+    def judged(task: Task, seed: int, epochs: int, file: Path) -> tuple[Outputs, int]:
         keras.utils.set_random_seed(seed)
         model = build(task.train.scaled.shape[1], task.train.tracks.shape[2])
-        parts = zip((task.train, task.validation), task.weights, strict=True)
-        data = training.Data(*(each for part, w in parts for each in (feed(part), part.label, w)), classes=3)
-        config = RunConfig(
-            loss="sparse_categorical_crossentropy",
-            batch_size=512,
-            learning_rate=3e-3,
-            schedule="cosine",
-            epochs=epochs,
-            patience=0,
-            seed=seed,
-        )
-        result = training.fit(model, config, data)
-        found = {name: training.outputs(result.model, feed(part)) for name, part in task.tests.items()}
+        if not file.exists():
+            parts = zip((task.train, task.validation), task.weights, strict=True)
+            data = training.Data(*(each for part, w in parts for each in (feed(part), part.label, w)), classes=3)
+            config = RunConfig(
+                loss="sparse_categorical_crossentropy",
+                batch_size=512,
+                learning_rate=3e-3,
+                schedule="cosine",
+                epochs=epochs,
+                patience=0,
+                seed=seed,
+            )
+            training.fit(model, config, data, training.bar(file.stem))
+            model.save_weights(file)
+        model.load_weights(file)
+        found = {name: training.outputs(model, feed(part)) for name, part in task.tests.items()}
         return found, model.count_params()
 
-    return train
+    return judged
 
 
-TAGGERS: dict[str, Callable[[Task, int, int], Outputs]] = {
-    "BDT": by_trees,
-    "DL1": by_network(dl1, sets=False),
-    "tracks": by_network(with_tracks, sets=True),
+#: Tagger -> what trains it, or takes it from its file, and judges the test jets; and the ending of that file.
+TAGGERS: dict[str, tuple[Callable[[Task, int, int, Path], tuple[Outputs, int]], str]] = {
+    "BDT": (trees, ".joblib"),
+    "DL1": (network(dl1, sets=False), ".weights.h5"),
+    "tracks": (network(with_tracks, sets=True), ".weights.h5"),
 }
-
-
-def kept(task: Task, name: str, seed: int, epochs: int, folder: Path) -> Outputs:
-    """Outputs of one training, from the file that it left or anew."""
-    file = folder / f"{name}-{seed}.npz"
-    if not file.exists():
-        print(f"{name}, seed {seed} ...", flush=True)
-        outputs, params = TAGGERS[name](task, seed, epochs)
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".part.npz")
-        np.savez(partial, params=params, **outputs)
-        partial.replace(file)
-    with np.load(file, allow_pickle=False) as stored:
-        return {name: stored[name] for name in task.tests}, int(stored["params"])
 
 
 def scores_of(task: Task, seeds: tuple[int, ...], epochs: int, folder: Path) -> dict[str, tuple[list[Any], int]]:
     """Tagger -> scores of the test jets of each simulation for each seed, and the number of parameters."""
     found: dict[str, tuple[list[Any], int]] = {"IP3D": ([{n: part.ip3d for n, part in task.tests.items()}], 0)}
-    for name in TAGGERS:
-        trained = [kept(task, name, seed, epochs, folder) for seed in seeds]
-        scores = [{n: rates.discriminant(p) for n, p in outputs.items()} for outputs, _ in trained]
-        found[name] = scores, trained[0][1]
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (judged, ending) in TAGGERS.items():
+        outputs = []
+        for seed in seeds:
+            print(f"{name}, seed {seed} ...", flush=True)
+            each, params = judged(task, seed, epochs, folder / f"{name}-{seed}{ending}")
+            outputs.append(each)
+        found[name] = [{n: rates.discriminant(p) for n, p in each.items()} for each in outputs], params
     return found
 
 
@@ -246,8 +245,8 @@ def main() -> None:
     sample = io.read(options.sample) if options.sample else catalog.load("flavour")
     other = io.read(options.alternative) if options.alternative else catalog.load("flavour_alternative")
     task = prepare(sample, other)
-    # Outputs are of one sample: another one has its own.
-    folder = options.keep / f"{len(sample)}-{len(other)}-{options.epochs}"
+    # What was trained is of one sample: another one has its own.
+    folder = options.keep / f"{len(sample)}-{options.epochs}"
     scores = scores_of(task, SEEDS, options.epochs, folder)
     found = {
         "sample": described(sample) | {"training": len(task.train.label)},

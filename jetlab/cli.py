@@ -101,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
         help="another simulation to judge the first by: other parton shower, worse tracks (nominal)",
     )
     flavour.add_argument("--top-pairs", action="store_true", help="jets of top pairs only")
+    flavour.add_argument(
+        "--templates",
+        metavar="FILE",
+        help="take the likelihoods' templates of this nominal sample, by simulating their jets again (own jets)",
+    )
     flavour.set_defaults(run=_simulate_flavour)
     hits = samples.add_parser(
         "hits",
@@ -199,7 +204,7 @@ def _simulate_jets(options: argparse.Namespace) -> int:
 def _simulate_flavour(options: argparse.Namespace) -> int:
     from jetlab.simulation import simulate_flavour
 
-    simulate_flavour(**_chunk_options(options), top_pairs=options.top_pairs)
+    simulate_flavour(**_chunk_options(options), top_pairs=options.top_pairs, templates=options.templates)
     return 0
 
 

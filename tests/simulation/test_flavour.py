@@ -344,6 +344,29 @@ def test_same_seed_same_jets_whatever_the_workers_and_interruptions(small, tmp_p
     assert ak.max(ak.num(one["track_dr"])) <= production.MAX_TRACKS
 
 
+def test_templates_of_another_sample_are_those_it_was_made_with(small, tmp_path, monkeypatch):
+    one = tmp_path / "one.h5"
+    simulate_flavour(24, 5, 1, one)
+    simulate_flavour(24, 5, 1, tmp_path / "again.h5", templates=one)
+    simulate_flavour(24, 6, 1, tmp_path / "own.h5")
+    simulate_flavour(24, 6, 1, tmp_path / "other.h5", templates=one)
+    again, own, other = (io.read(tmp_path / f"{name}.h5") for name in ("again", "own", "other"))
+
+    def differing(first, second):
+        return {name for name in first.columns if not ak.array_equal(first.jets[name], second.jets[name], True)}
+
+    assert differing(io.read(one), again) == set()
+    # The same jets, whose likelihoods are judged by the templates of the others.
+    assert differing(own, other) == {"ip2d_bu", "ip2d_bc", "ip3d_bu", "ip3d_bc"}
+    assert own.provenance["templates_of"] is None
+    assert other.provenance["templates_of"] == "jetlab simulate flavour --jets 24 --seed 5 --variation nominal"
+    assert other.provenance["made_by"].endswith(" --templates one.h5")
+    monkeypatch.setattr(production, "EVENTS_PER_CHUNK", 13)
+    with pytest.raises(SimulationError, match=r"--templates .*one\.h5: its jets cannot be made again"):
+        simulate_flavour(24, 6, 1, tmp_path / "third.h5", templates=one)
+    assert not (tmp_path / "third.h5.parts").exists()
+
+
 def test_jets_of_top_pairs_alone_are_those_of_the_same_chunks(small, tmp_path):
     simulate_flavour(24, 5, 1, tmp_path / "top.h5", top_pairs=True)
     found = io.read(tmp_path / "top.h5")

@@ -3,10 +3,12 @@
 import dataclasses
 import functools
 import importlib.metadata
+import json
 import math
 import os
 import shutil
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +54,23 @@ def simulate_flavour(
     variation: str = "nominal",
     dask: str | None = None,
     top_pairs: bool = False,
+    templates: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Simulate `jets` jets with R = 0.4, half from top pairs and half from a Z', and write the HDF5 file `output`.
 
     In the range 20 GeV to 1 TeV and |eta| < 2.5; columns: `schema.FLAVOUR` and `schema.FLAVOUR_TRACK`. Finished chunks
-    are kept in `<output>.parts` and used again if the run is interrupted. `variation` is one of VARIATIONS; both take
-    the templates of their likelihoods from jets of their own that are not in the file. `workers` only changes the time;
-    they are processes here, or those of the Dask scheduler at the address `dask`, which must see the same folder.
-    With `top_pairs` all jets are from top pairs. Returns the path written.
+    are kept in `<output>.parts` and used again if the run is interrupted. `variation` is one of VARIATIONS. `workers`
+    only changes the time; they are processes here, or those of the Dask scheduler at the address `dask`, which must see
+    the same folder. With `top_pairs` all jets are from top pairs. Returns the path written.
+
+    The templates of the likelihoods come from jets of the same simulation that are not in the file; or they are those
+    of the sample `templates`, a nominal one, whose template jets are simulated again: data, and a simulation that
+    stands for them, are given the likelihoods of the first simulation.
 
     Raises:
-        SimulationError: a setting out of range, parts of another run in the way, or a worker that was killed.
+        SimulationError: a setting out of range, parts of another run in the way, a worker that was killed, or
+            `templates` made otherwise than this version makes them.
+        DataError: `templates` is no sample.
         MemoryFullError: a worker found no memory.
     """
     if jets < MIN_JETS:
@@ -71,33 +79,38 @@ def simulate_flavour(
     output = Path(output).absolute()
     if output.suffix not in (".h5", ".hdf5"):
         raise SimulationError(f"--output {output.name}: jets for flavour tagging are written as HDF5; name it .h5.")
+    reference = _reference(templates) if templates else None
     parts = farm.parts_folder(output, _settings(seed, variation))
     wanted = {TTBAR: jets} if top_pairs else _per_process(jets)
     chunks = {process: math.ceil(n / EXPECTED_JETS[process]) for process, n in wanted.items()}
-    recipe = Recipe(
-        functools.partial(_make_chunk, n_events=EVENTS_PER_CHUNK, conditions=VARIATIONS[variation]),
-        functools.partial(_make_pool, n_events=POOL_EVENTS),
-    )
     with farm.executor(workers, dask) as executor:
         while True:
             # One more in five, for the templates.
             tasks = plan({process: n + math.ceil(n / TEMPLATES_IN) for process, n in chunks.items()})
-            farm.finish(tasks, parts, seed, recipe, executor)
             for_templates, for_jets = _dealt(tasks)
+            farm.finish(for_jets if reference else tasks, parts, seed, _recipe(variation), executor)
             enough = farm.enlarged(chunks, _count(for_jets, parts), wanted)
             if enough == chunks:
                 break
             chunks = enough
+        template_parts = parts
+        if reference:
+            print(f"Simulating the jets of the templates of {templates} again ...", flush=True)
+            for_templates = reference.tasks
+            template_parts = farm.parts_folder(parts / "templates", _settings(reference.seed, "nominal"))
+            farm.finish(for_templates, template_parts, reference.seed, _recipe("nominal"), executor)
     print("Merging the chunks and writing the file ...", flush=True)
-    templates = _templates(for_templates, parts)
-    sample = _merge(for_jets, parts, templates, wanted, seed_of(seed, "order"))
+    derived = _templates(for_templates, template_parts)
+    sample = _merge(for_jets, parts, derived, wanted, seed_of(seed, "order"))
     provenance = {
         "made_by": f"jetlab simulate flavour --jets {jets} --seed {seed} --variation {variation}"
-        + (" --top-pairs" if top_pairs else ""),
+        + (" --top-pairs" if top_pairs else "")
+        + (f" --templates {os.path.basename(templates)}" if templates else ""),
         "settings": _settings(seed, variation),
         "radius": RADIUS,
         "chunks": dict(Counter(task.process.name for task in tasks)),
         "template_chunks": dict(Counter(task.process.name for task in for_templates)),
+        "templates_of": reference.made_by if reference else None,
     }
     io.write_hdf5(dataclasses.replace(sample, provenance=provenance), output)
     shutil.rmtree(parts)
@@ -108,6 +121,38 @@ def _per_process(jets: int) -> dict[Process, int]:
     """How many jets of each process: the shares, with top pairs making up what rounding leaves."""
     wanted = {process: round(jets * share) for process, share in SHARES.items()}
     return wanted | {TTBAR: jets - sum(n for process, n in wanted.items() if process is not TTBAR)}
+
+
+@dataclass(frozen=True)
+class _Reference:
+    """A sample whose templates are wanted: its seed, the chunks that they come from, and how it was made."""
+
+    seed: int
+    tasks: list[Task]
+    made_by: str
+
+
+def _reference(path: str | os.PathLike[str]) -> _Reference:
+    """What is needed to make the templates of a nominal sample again. Raises SimulationError, DataError."""
+    found = io.read(path).provenance
+    settings, chunks = found.get("settings", {}), found.get("chunks", {})
+    seed = settings.get("seed", 0)
+    if settings != json.loads(json.dumps(_settings(seed, "nominal"))):
+        raise SimulationError(
+            f"--templates {path}: its jets cannot be made again, since it was made as another variation, with other "
+            f"settings or other versions of the packages ({found.get('made_by', 'made by something else')}). Give a "
+            "nominal sample that this version of jetlab simulate flavour has made."
+        )
+    tasks = plan({process: chunks[process.name] for process in PROCESSES if process.name in chunks})
+    return _Reference(seed, _dealt(tasks)[0], found["made_by"])
+
+
+def _recipe(variation: str) -> Recipe:
+    """How chunks of a variation are made."""
+    return Recipe(
+        functools.partial(_make_chunk, n_events=EVENTS_PER_CHUNK, conditions=VARIATIONS[variation]),
+        functools.partial(_make_pool, n_events=POOL_EVENTS),
+    )
 
 
 def _dealt(tasks: list[Task]) -> tuple[list[Task], list[Task]]:
