@@ -101,7 +101,9 @@ def trees(task: Task, seed: int, epochs: int, file: Path) -> tuple[Outputs, int]
         tree = HistGradientBoostingClassifier(
             learning_rate=0.05, max_depth=5, max_iter=20 * epochs, early_stopping=True, random_state=seed
         )
-        joblib.dump(tree.fit(task.train.x, task.train.label, sample_weight=task.weights[0]), file)
+        partial = file.with_name(f"part-{file.name}")
+        joblib.dump(tree.fit(task.train.x, task.train.label, sample_weight=task.weights[0]), partial)
+        partial.replace(file)
     tree = joblib.load(file)
     return {name: tree.predict_proba(part.x).astype(np.float32) for name, part in task.tests.items()}, 0
 
@@ -153,8 +155,10 @@ def network(
                 patience=0,
                 seed=seed,
             )
-            training.fit(model, config, data, training.bar(file.stem))
-            model.save_weights(file)
+            training.fit(model, config, data, training.bar(file.name.partition(".")[0]))
+            partial = file.with_name(f"part-{file.name}")
+            model.save_weights(partial)
+            partial.replace(file)
         model.load_weights(file)
         found = {name: training.outputs(model, feed(part)) for name, part in task.tests.items()}
         return found, model.count_params()

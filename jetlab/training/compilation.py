@@ -27,12 +27,15 @@ def wants_xla(model: "keras.Model", batch_size: int, steps: int) -> bool:
 
     On a CPU XLA's convolutions are many times slower than TensorFlow's, and take a minute to compile; everything else
     gains where batches are small, most of all recurrent networks, of which a time step is a handful of calls otherwise.
+    Dropout of layers of different widths it makes ten to twenty times slower, for widths alike it does not.
     """
     layers = list(all_layers(model))
     if not all(layer.supports_jit for layer in layers):
         return False
     if not on_gpu():
         if widest(model) * batch_size > XLA_WIDEST or any("Conv" in type(layer).__name__ for layer in layers):
+            return False
+        if len({layer.output.shape for layer in layers if getattr(layer, "rate", 0) and hasattr(layer, "output")}) > 1:
             return False
     return steps >= (XLA_STEPS_RECURRENT if is_recurrent(layers) else XLA_STEPS)
 

@@ -33,27 +33,49 @@ def task(benchmark):
 
 @pytest.fixture(scope="module")
 def scores(benchmark, task, tmp_path_factory):
-    """Those of trainings that were finished before: the better, the further down in the list."""
-    folder = tmp_path_factory.mktemp("kept")
-    rng = np.random.default_rng(1)
-    for strength, name in enumerate(benchmark.TAGGERS, start=1):
-        for seed in (1, 2):
-            outputs = {}
+    """Those of made-up taggers: the better, the further down in the list."""
+
+    def tagger(strength):
+        def judged(task, seed, epochs, file):
+            rng, outputs = np.random.default_rng(10 * strength + seed), {}
             for simulation, part in task.tests.items():
                 p = rng.dirichlet((1, 1, 1), len(part.label))
                 p[np.arange(len(part.label)), part.label] += 0.2 * strength
                 outputs[simulation] = (p / p.sum(axis=1, keepdims=True)).astype("f4")
-            np.savez(folder / f"{name}-{seed}.npz", params=1000 * strength, **outputs)
-    return benchmark.scores_of(task, (1, 2), 1, folder)
+            return outputs, 1000 * strength
+
+        return judged
+
+    with pytest.MonkeyPatch.context() as patch:
+        made_up = {name: (tagger(strength), "") for strength, name in enumerate(benchmark.TAGGERS, start=1)}
+        patch.setattr(benchmark, "TAGGERS", made_up)
+        return benchmark.scores_of(task, (1, 2), 1, tmp_path_factory.mktemp("kept"))
 
 
-def test_finished_trainings_are_not_done_again(scores):
+def test_scores_are_of_every_tagger_and_seed(scores):
     assert {name: (len(found), params) for name, (found, params) in scores.items()} == {
         "IP3D": (1, 0),
         "BDT": (2, 1000),
         "DL1": (2, 2000),
         "tracks": (2, 3000),
     }
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras, when it saves weights
+@pytest.mark.parametrize("name", ["BDT", "DL1", "tracks"])
+def test_finished_trainings_are_not_done_again(benchmark, task, name, tmp_path, monkeypatch):
+    judged, ending = benchmark.TAGGERS[name]
+    file = tmp_path / f"{name}{ending}"
+    first, params = judged(task, 1, 1, file)
+    for place in ("training.fit", "HistGradientBoostingClassifier.fit"):
+        owner, _, method = place.partition(".")
+        monkeypatch.setattr(getattr(benchmark, owner), method, lambda *_, **__: pytest.fail("trained again"))
+    again, same = judged(task, 2, 1, file)
+    assert same == params
+    for simulation, outputs in first.items():
+        np.testing.assert_allclose(again[simulation], outputs, atol=1e-5)
+        np.testing.assert_allclose(outputs.sum(axis=1), 1, atol=1e-4)
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_rows_have_every_tagger_on_every_pure_sample(benchmark, task, scores):

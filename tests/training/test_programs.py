@@ -443,6 +443,13 @@ def test_what_xla_compiles():
         assert compilation.wants_xla(model, 1, 10**6) == backend.on_gpu()
 
 
+@pytest.mark.parametrize(("widths", "wanted"), [((8, 8), True), ((8, 4), False), ((8,), True)])
+def test_xla_does_not_compile_dropout_of_different_widths(widths, wanted):
+    stack = [each for nodes in widths for each in (layers.Dense(nodes, "relu"), layers.Dropout(0.1))]
+    model = keras.Sequential([layers.Input((6,)), *stack, layers.Dense(1, "sigmoid")])
+    assert compilation.wants_xla(model, 128, 10**6) == (wanted or backend.on_gpu())
+
+
 MEMORY = """
 import gc, psutil, numpy as np
 from jetlab import training
