@@ -104,6 +104,13 @@ def test_the_other_simulation_has_worse_impact_parameters_and_the_same_lifetime(
     nominal, shifted = significances(sample, (label == LIGHT) & top), significances(other, kinds == LIGHT)
     assert np.mean(np.abs(shifted) > 3) > 1.05 * np.mean(np.abs(nominal) > 3)
     assert np.nanmean(other["hadron_ctau"][kinds == B]) == pytest.approx(0.47, rel=0.1)
+    # Judged by the same templates, light jets look less like light ones; by templates of their own they looked more so.
+    assert other.provenance["templates_of"] == sample.provenance["made_by"]
+    light = [
+        np.nanmedian(each["ip3d_bu"][chosen])
+        for each, chosen in ((sample, (label == LIGHT) & top), (other, kinds == LIGHT))
+    ]
+    assert light[0] < light[1] < light[0] + 1
 
 
 def test_provenance_says_how_it_was_made(sample):
