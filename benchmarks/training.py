@@ -12,6 +12,7 @@ measured; those already there, of the same versions on the same machine, are kep
 import argparse
 import importlib.util
 import json
+import math
 import os
 import statistics
 import threading
@@ -29,7 +30,7 @@ import numpy as np
 import tensorflow as tf
 from machine import this_machine
 
-from jetlab import backend, training
+from jetlab import backend, models, particles, training
 from jetlab.config import RunConfig
 from jetlab.training import compilation, programs
 
@@ -72,12 +73,24 @@ def dl1() -> keras.Model:
     return flavour.dl1(41, 0)
 
 
+def particle_net_lite() -> keras.Model:
+    """ParticleNet-Lite on 32 particles of 12 features (arXiv:1902.08570)."""
+    return models.particle_net(32, len(particles.FEATURES), particles.COORDINATES, **models.PARTICLE_NET_LITE)
+
+
+def transformer() -> keras.Model:
+    """The small Particle Transformer of E1 on the same, and their momenta (arXiv:2202.03772)."""
+    return models.particle_transformer(32, len(particles.FEATURES), width=32, heads=4, blocks=2)
+
+
 NETWORKS: dict[str, Callable[[], keras.Model]] = {
     "dense": dense,
     "lstm": lstm,
     "cnn": cnn,
     "deep_sets": deep_sets,
     "dl1": dl1,
+    "particle_net_lite": particle_net_lite,
+    "transformer": transformer,
 }
 IN_TORCH = ("dense", "lstm", "cnn", "deep_sets")
 
@@ -85,18 +98,18 @@ IN_TORCH = ("dense", "lstm", "cnn", "deep_sets")
 def operations(model: keras.Model) -> float:
     """Floating-point operations to train on one jet: three times two per weight and place where it is used.
 
-    Weights that multiply the inputs count twice two: nobody asks for the gradient of the inputs.
+    Weights that multiply the inputs count twice two: nobody asks for the gradient of the inputs. Products without
+    weights, as of attention, do not count.
     """
     products, inputs = 0.0, True
     for layer in compilation.all_layers(model):
-        shape = tuple(layer.input.shape)[1:]
         if isinstance(layer, layers.Dense):
-            found, others = np.prod(shape[:-1]) * np.prod(layer.kernel.shape), 0
+            found, others = np.prod(layer.input.shape[1:-1]) * np.prod(layer.kernel.shape), 0
         elif isinstance(layer, layers.Conv2D):
             found, others = np.prod(layer.output.shape[1:3]) * np.prod(layer.kernel.shape), 0
         elif isinstance(layer, layers.LSTM):
             found, others = (
-                shape[0] * np.prod(each.shape) for each in (layer.cell.kernel, layer.cell.recurrent_kernel)
+                layer.input.shape[1] * np.prod(each.shape) for each in (layer.cell.kernel, layer.cell.recurrent_kernel)
             )
         else:
             continue
@@ -122,9 +135,11 @@ def matrix_peak() -> float:
 def jets(model: keras.Model, n: int) -> training.Data:
     """Random jets: speed does not depend on what they are."""
     rng, classes = np.random.default_rng(0), max(2, model.output_shape[-1])
-    x = rng.normal(size=(n, *model.input_shape[1:])).astype("f4")
+    # Of several inputs the second are momenta, of which none is negative.
+    x = tuple(np.abs(rng.normal(size=(n, *each.shape[1:]))).astype("f4") for each in model.inputs)
+    x = x if len(x) > 1 else x[0]
     y, w = np.arange(n) % classes, rng.uniform(0.5, 1.5, n)
-    return training.Data(x, y, w, x[:64], y[:64], None, classes=classes)
+    return training.Data(x, y, w, training.rows(x, np.arange(min(n, 64))), y[:64], None, classes=classes)
 
 
 def loss_of(model: keras.Model) -> str:
@@ -165,7 +180,7 @@ def by_keras(name: str, batch_size: int) -> Callable[[int], float]:
         )
         part = jets(model, n)
         model.fit(
-            part.x_train,
+            list(part.x_train) if isinstance(part.x_train, tuple) else part.x_train,
             part.y_train,
             sample_weight=part.w_train,
             batch_size=batch_size,
@@ -257,7 +272,7 @@ def measure(name: str, batch_size: int, rounds: int) -> dict[str, Any]:
         seconds = time.perf_counter() - began if kind == "jetlab" else seconds
         # Twice, since a few batches tell little of how many there must be for a turn of the length wanted.
         for _ in range(2):
-            n = max(2, min(int(turn(n) * TURN_SECONDS), 200_000 * 200 // np.prod(jets_shape(name))) // batch_size)
+            n = max(2, min(int(turn(n) * TURN_SECONDS), 200_000 * 200 // numbers(name)) // batch_size)
             n *= batch_size
         sizes[kind] = n
         turn(n)
@@ -284,9 +299,9 @@ def measure(name: str, batch_size: int, rounds: int) -> dict[str, Any]:
     return row
 
 
-def jets_shape(name: str) -> tuple[int, ...]:
-    """Shape of the inputs of one jet."""
-    return NETWORKS[name]().input_shape[1:]
+def numbers(name: str) -> int:
+    """How many numbers a jet has."""
+    return sum(math.prod(each.shape[1:]) for each in NETWORKS[name]().inputs)
 
 
 def has_torch() -> bool:
