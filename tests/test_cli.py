@@ -47,10 +47,11 @@ def test_simulate_flavour_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) 
     words = ["simulate", "flavour", "--jets", "2000", "--output", "f.h5"]
     assert cli.main(words) == 0
     other = ["--variation", "alternative", "--workers", "5", "--dask", "tcp://farm:8786", "--top-pairs"]
-    assert cli.main([*words, *other]) == 0
+    assert cli.main([*words, *other, "--templates", "nominal.h5"]) == 0
     given = {"jets": 2000, "seed": 1, "workers": 2, "output": Path("f.h5"), "variation": "nominal", "dask": None}
-    given |= {"top_pairs": False}
+    given |= {"top_pairs": False, "templates": None}
     asked = {"variation": "alternative", "workers": 5, "dask": "tcp://farm:8786", "top_pairs": True}
+    asked |= {"templates": "nominal.h5"}
     assert calls == [given, given | asked]
 
 
