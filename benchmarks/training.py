@@ -69,8 +69,8 @@ def deep_sets() -> keras.Model:
 
 
 def dl1() -> keras.Model:
-    """The network of benchmarks/flavour.py: three classes, Maxout, batch normalisation, dropout; 41 inputs."""
-    return flavour.dl1(41, 0)
+    """The network of benchmarks/flavour.py: three classes, Maxout, batch normalisation, dropout; 31 inputs."""
+    return flavour.dl1(31, 0)
 
 
 def particle_net_lite() -> keras.Model:
