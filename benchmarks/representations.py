@@ -1,16 +1,18 @@
 """The table of E1: networks on sequences, trees and clouds of particles, all on the same jets with the same features.
 
     python benchmarks/representations.py [--sample jets_full|jets|top_tagging] [--seeds 5] [--only transformer ...]
-                                         [--sizes 3000 10000 30000] [--most 200000] [--speed]
+                                         [--sizes 3000 10000 30000] [--most 200000] [--pretrain] [--speed]
 
 The hardest LENGTH particles of each jet are seen, with the features of `jetlab.particles`, scaled by the training part.
 Events are dealt out and QCD is weighted as in benchmarks/taggers.py; the Top Tagging reference has parts of its own and
 no weights, and `--most` takes the first so many jets of its training part. Each network is trained with a learning rate
 that falls to zero, the epoch of lowest validation loss is kept, and the test part is looked at once, here. Scores are
 kept in CACHE, so that the benchmark can be stopped and started again; rows are made of all that the cache has. With
-`--sizes` networks are trained on fewer jets, too, for the learning curves. `--speed` measures training through jetlab's
-compiled programs against `model.fit`, in turns. Results go to benchmarks/results/representations.json (of another
-sample: representations_SAMPLE.json).
+`--sizes` networks are trained on fewer jets, too, for the learning curves. `--pretrain` trains transformers on few
+labels, from scratch and after they have learnt, from jets without labels, what hidden particles are (as in
+arXiv:2401.13537, but where a hidden particle is stays known). `--speed` measures training through jetlab's compiled
+programs against `model.fit`, in turns. Results go to benchmarks/results/representations.json (of another sample:
+representations_SAMPLE.json).
 """
 
 import argparse
@@ -26,6 +28,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import taggers
 import training as trainers
@@ -51,6 +54,13 @@ TOGETHER = ("deep_sets", "lstm", "lstm_history", "particle_net_lite", "transform
 CURVES = ("deep_sets", "lstm", "particle_net_lite", "transformer")
 REFERENCE = "deep_sets"
 SPEED_ROUNDS, SPEED_BATCH = 5, 256
+#: Pretraining: labelled jets, jets without labels, passes over these, and the share of particles that is hidden.
+LABELLED, UNLABELLED, PASSES, SHARE_HIDDEN = 1000, 30_000, 10, 0.3
+PRETRAINED = "transformer_pretrained"
+#: What is hidden of a particle: all but its place.
+HIDDEN = [i for i, name in enumerate(particles.FEATURES) if name not in ("Δη", "Δφ", "ΔR")]
+#: What pt a hidden particle is given, GeV: that of none is 0.
+UNKNOWN = 1e-3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -138,6 +148,7 @@ NETWORKS = {
         lambda: models.lorentz_net(LENGTH), lambda task: particles.four_momenta(task.found.momenta), epochs=10
     ),
 }
+NETWORKS[PRETRAINED] = NETWORKS["transformer"]
 TAGGERS = (*NETWORKS, "efp_linear")
 
 
@@ -167,8 +178,7 @@ def train(task: Task, tagger: str, seed: int, size: int | None) -> taggers.Train
         return linear(task, size)
     network = NETWORKS[tagger]
     config = network.config(seed, size)
-    with seeded(seed):
-        model = network.build()
+    model = pretrained(task, seed) if tagger == PRETRAINED else built(network, seed)
     x = feed(task, tagger)
     data = training.Data.of(x, task.y, task.weight, task.parts[0], task.parts[1])
 
@@ -190,6 +200,32 @@ def train(task: Task, tagger: str, seed: int, size: int | None) -> taggers.Train
         "val_auc": result.history["val_auc"],
     }
     return taggers.Trained(score, told)
+
+
+def built(network: Network, seed: int) -> Any:
+    """A network with the initial weights of this seed."""
+    with seeded(seed):
+        return network.build()
+
+
+def pretrained(task: Task, seed: int) -> Any:
+    """A transformer that has learnt, from jets without labels, what hidden particles are; its last layers are new."""
+    model = built(NETWORKS["transformer"], seed)
+    last = model.get_layer("block_2_sum").output
+    with seeded(seed):
+        guess = keras.Model(model.inputs, keras.layers.Dense(len(HIDDEN), name="hidden")(last))
+    x, momenta = (each[task.parts[0][-UNLABELLED:]] for each in feed(task, PRETRAINED))
+    present = momenta[..., 0] > 0
+    rng = np.random.default_rng(seed)
+    guess.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(2e-3, PASSES * len(x) // 256)), "mse")
+    for number in range(1, PASSES + 1):
+        hide = present & (rng.random(present.shape) < SHARE_HIDDEN)
+        seen, shown = x.copy(), momenta.copy()
+        seen[..., HIDDEN] *= ~hide[..., np.newaxis]
+        shown[hide, 0] = UNKNOWN
+        fitted = guess.fit([seen, shown], x[..., HIDDEN], batch_size=256, sample_weight=hide.astype("f4"), verbose=0)
+        print(f"  pass {number}: {fitted.history['loss'][0]:.4f}", flush=True)
+    return model
 
 
 @functools.lru_cache(maxsize=1)
@@ -233,15 +269,17 @@ def kept(task: Task, size: int | None = None) -> dict[str, list[taggers.Trained]
     return found
 
 
-def jobs(seeds: int, only: list[str], sizes: list[int]) -> Iterator[tuple[str, int, int | None]]:
-    """What is to be trained: all with the first seed first, then the learning curves."""
+def jobs(seeds: int, only: list[str], sizes: list[int], pretrain: bool) -> Iterator[tuple[str, int, int | None]]:
+    """What is to be trained: all with the first seed first, then the learning curves, then with few labels."""
     for seed in range(1, seeds + 1):
         for tagger in only:
-            if tagger != "efp_linear" or seed == 1:
+            if tagger != PRETRAINED and (tagger != "efp_linear" or seed == 1):
                 yield tagger, seed, None
     for seed in range(1, min(seeds, 3) + 1):
         for size in sizes:
             yield from ((tagger, seed, size) for tagger in only if tagger in CURVES)
+    for seed in range(1, seeds + 1) if pretrain else ():
+        yield from (("transformer", seed, LABELLED), (PRETRAINED, seed, LABELLED))
 
 
 def results(task: Task, before: dict[str, Any]) -> dict[str, Any]:
@@ -269,6 +307,7 @@ def results(task: Task, before: dict[str, Any]) -> dict[str, Any]:
         "auc_above_deep_sets": above(found, found.get(REFERENCE, []), y, weight),
         "auc_above_pfn": above(found, energyflow(task), y, weight),
         "learning_curves": list(curves(task, y, weight)),
+        "pretraining": pretraining(task, y, weight),
         "speed": before.get("speed", []),
         "trainings": [
             {"tagger": tagger, "auc": metrics.auc(y, run.score, weight)} | taggers.rounded(run.told)
@@ -328,6 +367,22 @@ def curves(task: Task, y: Any, weight: Any) -> Iterator[dict[str, Any]]:
                 yield _rounded({"train_jets": size or len(task.parts[0])} | figures)
 
 
+def pretraining(task: Task, y: Any, weight: Any) -> dict[str, Any]:
+    """Transformers trained on LABELLED jets, pretrained and from scratch, and the gain, seed by seed."""
+    found = kept(task, LABELLED)
+    if PRETRAINED not in found or "transformer" not in found:
+        return {}
+    rows = [comparison.row(name, y, [run.score for run in found[name]], weight) for name in ("transformer", PRETRAINED)]
+    pairs = list(zip(found[PRETRAINED], found["transformer"], strict=False))
+    gain = comparison.auc_difference(y, *([pair[i].score for pair in pairs] for i in (0, 1)), weight)
+    return {
+        "labelled": LABELLED,
+        "unlabelled": UNLABELLED,
+        "rows": [{name: _rounded(row)[name] for name in ("tagger", "auc", "auc_err", "seeds")} for row in rows],
+        "gain": {"auc": round(gain.value, 5), "auc_err": round(gain.error, 5), "seeds": len(pairs)},
+    }
+
+
 def speed() -> list[dict[str, Any]]:
     """Jets per second through `training.fit` and through `model.fit`, in turns, and their ratio."""
     rows = []
@@ -349,6 +404,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=TAGGERS, default=list(TAGGERS))
     parser.add_argument("--sizes", nargs="*", type=int, default=[], help="numbers of training jets for the curves")
     parser.add_argument("--most", type=int, default=200_000, help="training jets of the Top Tagging reference")
+    parser.add_argument("--pretrain", action="store_true", help="train transformers on few labels, too")
     parser.add_argument("--speed", action="store_true", help="measure the speed of training, and train nothing")
     options = parser.parse_args()
     end = "" if options.sample == "jets_full" else f"_{options.sample}"
@@ -359,7 +415,7 @@ def main() -> None:
     if options.speed:
         before["speed"] = speed()
     else:
-        for tagger, seed, size in jobs(options.seeds, options.only, options.sizes):
+        for tagger, seed, size in jobs(options.seeds, options.only, options.sizes, options.pretrain):
             path = place(task, tagger, seed, size)
             if path.exists():
                 continue

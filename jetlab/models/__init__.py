@@ -5,6 +5,7 @@ from jetlab.models.clouds import PARTICLE_NET, PARTICLE_NET_LITE, neighbours, pa
 from jetlab.models.layers import maxout
 from jetlab.models.lorentz import lorentz_net
 from jetlab.models.networks import Layer, Shape, build, count_parameters, dense, describe
+from jetlab.models.normalized import dense_batch_norm
 from jetlab.models.recursive import recursive_net
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "build",
     "count_parameters",
     "dense",
+    "dense_batch_norm",
     "describe",
     "keras_code",
     "lorentz_net",

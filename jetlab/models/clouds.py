@@ -2,15 +2,19 @@
 
 The first is ParticleNet (arXiv:1902.08570), the second Particle Transformer (arXiv:2202.03772).
 
-They are made of layers and operations of Keras alone, so that a saved model needs no jetlab to be loaded.
+They are made of layers and operations of Keras, but for one layer of ParticleNet: before you load a saved one, call
+`jetlab.models.dense_batch_norm()`.
 """
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from jetlab.backend import load_keras
 from jetlab.errors import ArgumentError
 from jetlab.models.layers import picked
+from jetlab.models.normalized import dense_batch_norm
 
 if TYPE_CHECKING:
     import keras
@@ -77,8 +81,7 @@ def particle_net(
 def edge_conv(points: Any, x: Any, present: Any, k: int, channels: Sequence[int], name: str = "edge_conv") -> Any:
     """EdgeConv (arXiv:1801.07829): layers for each pair of a particle and a neighbour, and the mean over neighbours.
 
-    The first layer weighs (x_i, x_j - x_i). Its sum is that of one layer for x_i and one for x_j, each calculated once
-    for a particle instead of once for a pair.
+    The first layer takes (x_i, x_j - x_i).
 
     Args:
         points: where the particles are, Keras tensor (n, length, dimensions).
@@ -99,14 +102,11 @@ def edge_conv(points: Any, x: Any, present: Any, k: int, channels: Sequence[int]
     own = ops.reshape(ops.arange(length, dtype="int32"), (1, length, 1))
     found = ops.logical_and(found, ops.not_equal(ops.cast(places, "int32"), own))
     found = ops.logical_and(found, ops.expand_dims(present, axis=2))
-    centre = layers.Dense(channels[0], use_bias=False, name=f"{name}_centre")(x)
-    other = layers.Dense(channels[0], use_bias=False, name=f"{name}_neighbour")(x)
-    pair = ops.reshape(picked(other, flat), (-1, length, k, channels[0])) + ops.expand_dims(centre, axis=2)
+    other = ops.reshape(picked(x, flat), (-1, length, k, x.shape[-1]))
+    centre = ops.repeat(ops.expand_dims(x, axis=2), k, axis=2)
+    pair = ops.concatenate([centre, other - centre], axis=-1) * ops.expand_dims(ops.cast(found, "float32"), axis=-1)
     for number, nodes in enumerate(channels, start=1):
-        if number > 1:
-            pair = layers.Dense(nodes, use_bias=False, name=f"{name}_edge_{number}")(pair)
-        pair = layers.BatchNormalization(name=f"{name}_bn_{number}")(pair, mask=found)
-        pair = ops.relu(pair)
+        pair = dense_batch_norm()(nodes, name=f"{name}_edge_{number}")(pair, found)
     short = layers.Dense(channels[-1], use_bias=False, name=f"{name}_shortcut")(x)
     short = layers.BatchNormalization(name=f"{name}_shortcut_bn")(short, mask=present)
     return layers.ReLU(name=f"{name}_out")(_mean(pair, found, axis=2) + short)
@@ -141,7 +141,8 @@ def particle_transformer(
     Takes float32 features (n, length, features) and momenta (n, length, 3): pt, Δη, Δφ, unscaled, pt = 0 for padding.
     Gives (n, 1), between 0 and 1. After the blocks a learnt token attends to all particles, and the output is made of
     it. Neither padding nor the order of the particles matters. What each pays to each other, (n, heads, length,
-    length), is the output of the layers "block_1_share" and so on.
+    length), is the output of the layers "block_1_share" and so on; what stands for each particle after a block, (n,
+    length, width), that of "block_1_sum".
 
     Args:
         length: particles of a jet, padding included.
@@ -164,10 +165,17 @@ def particle_transformer(
     x = layers.LayerNormalization(name="features_norm")(inputs)
     x = layers.Dense(4 * width, activation="gelu", name="embedding_1")(x)
     x = layers.Dense(width, activation="gelu", name="embedding_2")(layers.LayerNormalization(name="embedding_norm")(x))
-    both = ops.logical_and(ops.expand_dims(present, axis=1), ops.expand_dims(present, axis=2))
-    pairs = layers.BatchNormalization(name="pairs_bn")(pair_features(momenta), mask=both)
-    pairs = layers.Dense(width, activation="gelu", name="pairs_1")(pairs)
-    bias = ops.transpose(layers.Dense(heads, name="pairs_2")(pairs), (0, 3, 1, 2))
+    # All that two have in common is the same both ways, so that half of the pairs are enough.
+    first, second = np.triu_indices(length)
+    both = ops.logical_and(ops.take(present, first, axis=1), ops.take(present, second, axis=1))
+    pairs = pair_features(ops.take(momenta, first, axis=1), ops.take(momenta, second, axis=1))
+    pairs = layers.BatchNormalization(name="pairs_bn")(pairs, mask=both)
+    # The only large layer: each pass over what it puts out counts, and ReLU takes a fifth of those of GELU.
+    pairs = layers.Dense(width, activation="relu", name="pairs_1")(pairs)
+    pairs = ops.transpose(layers.Dense(heads, name="pairs_2")(pairs), (0, 2, 1))
+    places = np.zeros((length, length), np.int32)
+    places[first, second] = places[second, first] = np.arange(len(first))
+    bias = ops.reshape(ops.take(pairs, places.ravel(), axis=2), (-1, heads, length, length))
     for number in range(1, blocks + 1):
         name = f"block_{number}"
         seen = layers.LayerNormalization(name=f"{name}_norm")(x)
@@ -183,13 +191,12 @@ def particle_transformer(
     return keras.Model([inputs, momenta], output, name="particle_transformer")
 
 
-def pair_features(momenta: Any) -> Any:
+def pair_features(one: Any, other: Any) -> Any:
     """What two particles have in common: logarithms of ΔR, kT, z and m² (arXiv:2202.03772, equation 3).
 
-    Takes pt, Δη, Δφ (n, length, 3), gives (n, length, length, 4). The particles count as massless.
+    Takes pt, Δη, Δφ of each, (..., 3), gives (..., 4). The particles count as massless.
     """
     ops = load_keras().ops
-    one, other = ops.expand_dims(momenta, axis=2), ops.expand_dims(momenta, axis=1)
     pt, least = one[..., 0] + other[..., 0], ops.minimum(one[..., 0], other[..., 0])
     deta, dphi = one[..., 1] - other[..., 1], one[..., 2] - other[..., 2]
     dphi = ops.arctan2(ops.sin(dphi), ops.cos(dphi))
@@ -240,7 +247,7 @@ def _attended(x: Any, found: Any, width: int, dropout: float, name: str) -> Any:
         layers.LayerNormalization(name=f"{name}_sum_norm")(x)
     )
     made = layers.Dense(width, name=f"{name}_back")(layers.LayerNormalization(name=f"{name}_wide_norm")(made))
-    return x + layers.Dropout(dropout, name=f"{name}_dropout_2")(made)
+    return layers.Add(name=f"{name}_sum")([x, layers.Dropout(dropout, name=f"{name}_dropout_2")(made)])
 
 
 def _mean(x: Any, present: Any, axis: int) -> Any:

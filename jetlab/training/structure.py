@@ -13,6 +13,8 @@ from jetlab.backend import load_keras
 if TYPE_CHECKING:
     import keras
 
+#: Where code is whose configurations say all.
+_KNOWN = ("keras.", "jetlab.models.")
 #: What Keras writes for values that JSON does not know, all of it there to be compared.
 _VALUES = ("__bytes__", "__ellipsis__", "__numpy__", "__slice__", "__tensor__")
 
@@ -24,8 +26,8 @@ class _UnknownError(Exception):
 def network(model: "keras.Model") -> str:
     """Text that is equal for networks that calculate alike, whatever their layers are called.
 
-    Empty where a configuration does not say all: for a model with code that is not Keras' own, or with layers that
-    were adapted to data.
+    Empty where a configuration does not say all: for a model with code that is neither Keras' nor jetlab's own, or with
+    layers that were adapted to data.
     """
     keras = load_keras()
     layers = model._flatten_layers()
@@ -60,12 +62,12 @@ def optimizer(given: "keras.Optimizer") -> str:
 
 
 def _is_own(layer: "keras.Layer") -> bool:
-    """Whether a layer does what its class and configuration in Keras do not say."""
+    """Whether a layer does what its class and configuration do not say."""
     # By its name alone a function `relu` of one's own is taken for Keras' by the configuration.
     parts = [] if isinstance(layer, load_keras().Model) else vars(layer).values()
     modules = [type(layer).__module__, *(getattr(part, "__module__", None) or "" for part in parts if callable(part))]
     # Adapted, a layer has constants that are no variables.
-    return hasattr(layer, "adapt") or not all(module.startswith("keras.") for module in modules)
+    return hasattr(layer, "adapt") or not all(module.startswith(_KNOWN) for module in modules)
 
 
 def _kind(variable: "keras.Variable") -> Any:
@@ -92,7 +94,7 @@ def _graph(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any, places: dict[str, int]) -> Any:
-    """A part of a configuration without names; raises _UnknownError for what is not all Keras' own."""
+    """A part of a configuration without names; raises _UnknownError for what neither Keras nor jetlab made."""
     if isinstance(value, list | tuple):
         return [_plain(each, places) for each in value]
     if not isinstance(value, dict):
@@ -102,10 +104,12 @@ def _plain(value: Any, places: dict[str, int]) -> Any:
         return {**value, "config": {**value["config"], "keras_history": [places[layer], *which]}}
     if "class_name" not in value or value["class_name"] in _VALUES:
         return {name: _plain(each, places) for name, each in value.items()}
-    found = getattr(sys.modules.get(value.get("module", "")), value["class_name"], None)
-    if not isinstance(found, type) or not found.__module__.startswith("keras."):
-        raise _UnknownError(value["class_name"])
     keras = load_keras()
+    found = getattr(sys.modules.get(value.get("module", "")), value["class_name"], None)
+    # A class of jetlab's is made where it is needed, and Keras knows it by the name that it was registered under.
+    found = found or keras.saving.get_registered_object(value.get("registered_name"))
+    if not isinstance(found, type) or not found.__module__.startswith(_KNOWN):
+        raise _UnknownError(value["class_name"])
     config, optimizers = dict(value["config"]), keras.optimizers
     # Only of these is the name a mere name; a dtype policy's says what it is.
     if issubclass(found, keras.Operation | optimizers.Optimizer | optimizers.schedules.LearningRateSchedule):

@@ -44,6 +44,11 @@ def slow(model, jet, n_blocks):
         return x @ layer[name].get_weights()[0]
 
     x, points = normalised(layer["features_bn"], jet), jet[:, [1, 2]]
+
+    def edge(layer, x):
+        kernel, gamma, beta, mean, variance = (np.asarray(each) for each in layer.get_weights())
+        return np.maximum(gamma * (x @ kernel - mean) / np.sqrt(variance + layer.epsilon) + beta, 0)
+
     for block in range(1, n_blocks + 1):
         name, new = f"block_{block}", []
         for i in range(len(x)):
@@ -51,10 +56,10 @@ def slow(model, jet, n_blocks):
             nearest = np.argsort(distances)[: min(K, len(x) - 1)]
             pairs = []
             for j in nearest:
-                pair = times(f"{name}_centre", x[i]) + times(f"{name}_neighbour", x[j])
-                pair = np.maximum(normalised(layer[f"{name}_bn_1"], pair), 0)
-                pair = times(f"{name}_edge_2", pair)
-                pairs.append(np.maximum(normalised(layer[f"{name}_bn_2"], pair), 0))
+                pair = np.concatenate([x[i], x[j] - x[i]])
+                for number in (1, 2):
+                    pair = edge(layer[f"{name}_edge_{number}"], pair)
+                pairs.append(pair)
             short = normalised(layer[f"{name}_shortcut_bn"], times(f"{name}_shortcut", x[i]))
             new.append(np.maximum(short + (np.mean(pairs, axis=0) if pairs else 0), 0))
         x = points = np.array(new)
@@ -196,7 +201,7 @@ def test_pairs_are_those_of_four_momenta():
     rng = np.random.default_rng(5)
     pt, eta, phi = rng.uniform(1, 50, 6), rng.normal(size=6), rng.uniform(-3, 3, 6)
     momenta = np.stack([pt, eta, phi], axis=-1)[np.newaxis].astype("float32")
-    found = np.asarray(clouds.pair_features(momenta))[0]
+    found = np.asarray(clouds.pair_features(momenta[:, :, np.newaxis], momenta[:, np.newaxis]))[0]
     each = vector.array({"pt": pt, "eta": eta, "phi": phi, "mass": np.zeros(6)})
     for i in range(6):
         for j in range(6):
