@@ -11,7 +11,7 @@ from jetlab import catalog
 from jetlab.metrics import flavour as rates
 
 TAGGERS = ("IP3D", "BDT", "DL1", "tracks")
-PLACES = (("ttbar", "nominal"), ("zprime", "nominal"), ("ttbar", "alternative"))
+PLACES = (("ttbar", "nominal"), ("zprime", "nominal"), ("ttbar", "alternative"), ("zprime", "alternative"))
 
 
 @pytest.fixture(scope="module")
