@@ -10,6 +10,7 @@ import awkward as ak
 import numpy as np
 
 from jetlab.angles import wrap
+from jetlab.io.schema import RADIUS
 from jetlab.simulation import detector, reconstruction
 from jetlab.simulation.farm import pythia_seed, save_arrays, stack
 from jetlab.simulation.generator import Array, Collisions, Generator, Particles, Process
@@ -113,9 +114,11 @@ def _reconstruct(
     gen, distance = reconstruction.nearest(table, reconstruction.generator_jets(collisions.particles, n))
     matched = distance < reconstruction.GEN_MATCH
     is_w = reconstruction.is_hadronic_w(table, collisions) if wants_w else np.zeros(len(table), dtype=bool)
+    rows, reach = (collisions.w, RADIUS) if wants_w else (collisions.partons, reconstruction.PARTON_MATCH)
     table, gen, constituents, is_w = table[matched], gen[matched], constituents[matched], is_w[matched]
     column = {name: ak.to_numpy(table[name]) for name in table.fields}
     gen_column = {f"gen_{name}": ak.to_numpy(ak.fill_none(gen[name], np.nan)) for name in gen.fields}
+    column["parton"] = reconstruction.origin(table, rows, n, reach)
     column |= gen_column | {"rho": rho[column["event"]], "is_w": is_w, "ncand": ak.to_numpy(ak.num(constituents))}
     calibration = {name: column[name] for name in ("eta", "area", "rho", "gen_pt")}
     calibration |= {"pt_raw": column["pt"], "vertices": vertices[column["event"]]}

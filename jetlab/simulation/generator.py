@@ -74,6 +74,8 @@ SOFT_QCD = _qcd("soft_qcd", 20, 500, 4.0)
 MINIMUM_BIAS = Process("minimum_bias", ("SoftQCD:inelastic = on",))
 
 NEUTRINOS = (12, 14, 16)
+#: Pythia's status of what leaves the hard process.
+OUTGOING = -23
 
 
 class _WantBoostedW(pythia8mc.UserHooks):  # type: ignore[misc]  # Pythia has no types
@@ -150,15 +152,17 @@ def concatenate(parts: list[Particles]) -> Particles:
 
 @dataclass(frozen=True)
 class Collisions:
-    """A batch of generated events: particles, pThat in GeV and weight (n_events,), and the hadronic W with two quarks.
+    """A batch of generated events: particles, pThat in GeV and weight (n_events,), the hadronic W, and the partons.
 
-    `w` has one row per hadronic W: its event, pt, eta, phi, and the dR between its two quarks.
+    `w` has one row per hadronic W: its event, id, pt, eta, phi, and the dR between its two quarks. `partons` has one
+    row per outgoing parton of the hard process: its event, id, pt, eta, phi.
     """
 
     particles: Particles
     pthat: NDArray[np.float64]
     weight: NDArray[np.float64]
     w: dict[str, Array]
+    partons: dict[str, Array]
 
     def __len__(self) -> int:
         return len(self.pthat)
@@ -167,12 +171,17 @@ class Collisions:
         """The chosen events (n_events,), numbered anew."""
         number = np.cumsum(chosen) - 1
         particles = self.particles.take(chosen[self.particles.event])
-        w = {name: values[chosen[self.w["event"]]] for name, values in self.w.items()}
+
+        def kept(rows: dict[str, Array]) -> dict[str, Array]:
+            stay = chosen[rows["event"]]
+            return {name: values[stay] for name, values in rows.items()} | {"event": number[rows["event"][stay]]}
+
         return Collisions(
             particles.with_(event=number[particles.event]),
             self.pthat[chosen],
             self.weight[chosen],
-            w | {"event": number[w["event"]]},
+            kept(self.w),
+            kept(self.partons),
         )
 
 
@@ -213,7 +222,8 @@ class Generator:
         particles = self.visible(record)
         pthat = np.sqrt(ak.to_numpy(batch.info.pT2Hat))
         weight = ak.to_numpy(batch.info.weights[:, 0])
-        return Collisions(particles, pthat, weight, _hadronic_w(record[(np.abs(record.id) == 24) & quarks], record))
+        w = _hadronic_w(record[(np.abs(record.id) == 24) & quarks], record)
+        return Collisions(particles, pthat, weight, w, _rows(record[record.status == OUTGOING]))
 
     def visible(self, record: ak.Array) -> Particles:
         """The visible stable particles of an event record."""
@@ -240,12 +250,17 @@ def _visible(record: ak.Array, charge_of: Callable[[Array], Array]) -> Particles
 
 
 def _hadronic_w(w: ak.Array, record: ak.Array) -> dict[str, Array]:
-    event = np.repeat(np.arange(len(w)), ak.num(w))
     first, second = (_directions(ak.flatten(record[w[name]])) for name in ("daughter1", "daughter2"))
-    flat = ak.flatten(w)
-    pt, eta, phi = _directions(flat)
     dphi = wrap(first[2] - second[2])
-    return {"event": event, "pt": pt, "eta": eta, "phi": phi, "dr_quarks": np.hypot(first[1] - second[1], dphi)}
+    return _rows(w) | {"dr_quarks": np.hypot(first[1] - second[1], dphi)}
+
+
+def _rows(particles: ak.Array) -> dict[str, Array]:
+    """Particles, one list per event, one after the other."""
+    flat = ak.flatten(particles)
+    pt, eta, phi = _directions(flat)
+    event = np.repeat(np.arange(len(particles)), ak.to_numpy(ak.num(particles)))
+    return {"event": event, "id": ak.to_numpy(flat.id).astype(np.int64), "pt": pt, "eta": eta, "phi": phi}
 
 
 def _directions(flat: ak.Array) -> tuple[Array, Array, Array]:

@@ -120,6 +120,7 @@ def _jet_columns(jets: dict[str, Array], chosen: Array, correction: Correction, 
         "jet_jes_ak7": jes,
         "jet_tau21_ak7": j["tau21"],
         "jet_isW_ak7": j["is_w"].astype(int),
+        "jet_parton_ak7": j["parton"],
         "jet_ncand_ak7": j["ncand"],
         "genjet_pt_ak7": j["gen_pt"],
         "genjet_eta_ak7": j["gen_eta"],
@@ -130,7 +131,7 @@ def _jet_columns(jets: dict[str, Array], chosen: Array, correction: Correction, 
 
 def _cast(table: dict[str, Array]) -> dict[str, Array]:
     """The columns in their schema dtypes, early, because a large sample is held in memory as a whole once merged."""
-    columns = schema.TUPLE | schema.TRACK | {"ijet": schema.CANDIDATE["ak7pfcand_ijet"]}
+    columns = schema.OTHER | schema.TUPLE | schema.TRACK | {"ijet": schema.CANDIDATE["ak7pfcand_ijet"]}
     return {name: values.astype(columns[name].dtype) for name, values in table.items()}
 
 

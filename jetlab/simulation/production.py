@@ -13,7 +13,7 @@ from typing import Any
 
 from jetlab import io
 from jetlab.io import schema
-from jetlab.simulation import chunk, farm, merging
+from jetlab.simulation import chunk, farm, merging, reconstruction
 from jetlab.simulation.chunk import Conditions
 from jetlab.simulation.farm import (
     Recipe,
@@ -119,6 +119,7 @@ def _settings(seed: int, variation: str) -> dict[str, Any]:
         "schema_version": schema.VERSION,
         "pool_events": POOL_EVENTS,
         "variation": variation,
+        "parton_match": reconstruction.PARTON_MATCH,
         "conditions": dataclasses.asdict(VARIATIONS[variation].conditions),
         "processes": {p.name: list(p.settings) for p in (VARIATIONS[variation].signal, QCD)},
         "packages": packages,

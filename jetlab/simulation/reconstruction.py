@@ -26,6 +26,7 @@ GHOST_AREA = GHOST_SPACING * 2 * np.pi / GHOSTS_AROUND
 GHOST_REACH = 0.85  # an anti-kT jet does not reach much beyond R
 MAX_ETA = 2.1
 GEN_MATCH = 0.35
+PARTON_MATCH = 0.4
 GEN_MIN_PT = 15.0
 RHO_CELL = 0.55
 
@@ -158,3 +159,10 @@ def is_hadronic_w(jets: ak.Array, collisions: Collisions) -> NDArray[np.bool_]:
     nearest_w, distance = nearest(jets, by_event(w, collisions.w["event"], len(collisions)))
     found: NDArray[np.bool_] = (distance < RADIUS) & ak.to_numpy(ak.fill_none(nearest_w.dr_quarks, np.inf) < RADIUS)
     return found
+
+
+def origin(jets: ak.Array, rows: dict[str, Array], n_events: int, reach: float) -> NDArray[np.int64]:
+    """PDG id of the nearest of `rows` (event, id, eta, phi) to each flat jet; 0 where none lies within `reach`."""
+    particles = by_event(ak.zip({name: rows[name] for name in ("id", "eta", "phi")}), rows["event"], n_events)
+    found, distance = nearest(jets, particles)
+    return np.where(distance < reach, ak.to_numpy(ak.fill_none(found.id, 0)), 0).astype(np.int64)

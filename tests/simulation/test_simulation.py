@@ -192,10 +192,30 @@ def test_hadronic_w_needs_both_quarks_inside_and_the_jet_near():
         "phi": np.array([3.1, 3.1, 3.1]),
         "dr_quarks": np.array([0.5, 0.9, 0.5]),
     }
-    collisions = Collisions(particles(22, [1.0, 1.0, 1.0, 1.0], 0.0, 0.0), np.zeros(4), np.ones(4), w)
+    collisions = Collisions(particles(22, [1.0, 1.0, 1.0, 1.0], 0.0, 0.0), np.zeros(4), np.ones(4), w, {})
     # Near across phi = pi; quarks too far apart; W too far away; an event without a W.
     jets = ak.zip({"event": np.arange(4), "eta": np.zeros(4), "phi": np.array([-3.1, 3.1, 2.0, 3.1])})
     assert reconstruction.is_hadronic_w(jets, collisions).tolist() == [True, False, False, False]
+
+
+def test_a_jet_comes_from_the_nearest_parton_of_its_event():
+    rows = {"event": [0, 0, 1], "id": [21, -2, 24], "eta": [0.0, 0.5, 1.0], "phi": [3.1, 3.1, 0.0]}
+    rows = {name: np.array(values) for name, values in rows.items()}
+    # Between two partons, the second nearer; across phi = pi; too far from any; in an event without one.
+    jets = ak.zip({"event": [0, 0, 1, 2], "eta": [0.3, -0.1, 0.0, 1.0], "phi": [3.1, -3.1, 0.0, 0.0]}, depth_limit=1)
+    assert reconstruction.origin(jets, rows, 3, 0.4).tolist() == [-2, 21, 0, 0]
+
+
+def test_partons_of_the_hard_process_balance():
+    (batch,) = Generator(QCD, seed=7).batches(50, size=50)
+    p = batch.partons
+    assert np.bincount(p["event"]).tolist() == [2] * 50
+    assert set(np.abs(p["id"])) <= {1, 2, 3, 4, 5, 21}
+    assert p["pt"] == pytest.approx(np.repeat(batch.pthat, 2), rel=1e-3)
+    chosen = batch.take(np.arange(50) % 5 == 0)
+    assert chosen.partons["event"].tolist() == np.repeat(np.arange(10), 2).tolist()
+    (tops,) = Generator(TOP, seed=7).batches(50, size=50)
+    assert set(tops.w["id"]) == {24, -24}
 
 
 GEN_PT_EDGES = (130.0, 160.0, 200.0, 250.0, 320.0, 420.0, 700.0)
@@ -257,7 +277,8 @@ def one_pion_each(pthat, pt):
     number, zero, energy = np.arange(n), np.zeros(n), np.hypot(pt, 0.14)
     pid, charge = np.full(n, 211), np.ones(n)
     pions = Particles(number, np.zeros(n, int), pid, charge, pt, zero, zero, energy, zero, zero, zero)
-    return Collisions(pions, pthat, (110 / pthat) ** 3, {"event": np.zeros(0, int), "pt": np.zeros(0)})
+    none = {"event": np.zeros(0, int), "pt": np.zeros(0)}
+    return Collisions(pions, pthat, (110 / pthat) ** 3, none, none)
 
 
 def test_thinning_changes_no_spectrum_and_evens_the_weights():
