@@ -10,6 +10,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jetlab import models
 from jetlab.models import objectives
 from jetlab.training import programs
 
@@ -190,6 +191,16 @@ def test_names_that_are_values_do_not_hide_a_difference():
     programs.keep(program)
     assert take(compiled(simple("tanh", "tanh"))) is not program
     assert take(compiled(simple("relu", "tanh"))) is program
+
+
+def test_networks_with_the_layer_of_edgeconv_share_a_program():
+    def network(channels):
+        return compiled(models.particle_net(6, 4, (1, 2), k=2, blocks=((channels,),), head=3))
+
+    program = take(network(5), row=(6, 4), loss="binary_crossentropy")
+    programs.keep(program)
+    assert take(network(7), row=(6, 4), loss="binary_crossentropy") is not program
+    assert take(network(5), row=(6, 4), loss="binary_crossentropy") is program
 
 
 def wired(first, second):
