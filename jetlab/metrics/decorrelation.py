@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from jetlab.metrics import comparison
 from jetlab.metrics.estimate import Estimate, Floats, MetricError, per_jet, samples
 
 #: Rows of the n x n distances that are in memory at a time.
@@ -61,22 +62,6 @@ def _covariances(one: Floats, other: Floats, weight: Floats) -> list[float]:
     ]
 
 
-def jensen_shannon(one: ArrayLike, other: ArrayLike) -> float:
-    """Jensen-Shannon divergence of two histograms (n_bins,), in bits: 0 for the same shape, 1 for no bin in common.
-
-    doi:10.1109/18.61115. Raises MetricError for shapes that differ, negative contents or an empty histogram.
-    """
-    shapes = np.shape(one), np.shape(other)
-    if shapes[0] != shapes[1] or len(shapes[0]) != 1:
-        raise MetricError(f"Two histograms of the same bins are needed; their shapes are {shapes[0]}, {shapes[1]}.")
-    both = np.array([one, other], dtype=np.float64)
-    if not (np.isfinite(both).all() and (both >= 0).all() and (both.sum(axis=1) > 0).all()):
-        raise MetricError("A histogram is empty or has a content that is negative or not finite; are there jets in it?")
-    share = both / both.sum(axis=1, keepdims=True)
-    ratio = np.divide(share, share.mean(axis=0), out=np.ones_like(share), where=share > 0)
-    return float(np.sum(share * np.log2(ratio)) / 2)
-
-
 def sculpting(
     mass: ArrayLike,
     passed: ArrayLike,
@@ -89,23 +74,18 @@ def sculpting(
 
     The divergence is that of passing and failing jets (as in ATL-PHYS-PUB-2018-014), in bins with these edges. That of
     a few jets is above zero even for a blind cut; how far, `replicas` random cuts tell. The uncertainty is the standard
-    deviation over bootstrap samples. Raises MetricError where no jet, or every jet, of the spectrum passes.
+    deviation over bootstrap samples. Raises MetricError as `comparison.divergence`.
     """
     masses, decisions, weights = per_jet({"masses": mass, "decisions": passed}, weight)
     bins = np.asarray(edges, dtype=np.float64)
-    inside = (masses >= bins[0]) & (masses < bins[-1]) & (weights > 0)
-    place = np.digitize(masses[inside], bins) - 1
-    chosen, weights = decisions[inside] > 0.5, weights[inside]
-    if not chosen.any() or chosen.all():
-        raise MetricError(
-            f"{chosen.sum()} of {len(chosen)} jets between {bins[0]:g} and {bins[-1]:g} GeV pass; two spectra are "
-            "compared, so some must pass and some fail."
-        )
+    # A blind cut is drawn among the jets of the spectrum: others take no part.
+    inside = (masses >= bins[0]) & (masses <= bins[-1]) & (weights > 0)
+    masses, chosen, weights = masses[inside], decisions[inside] > 0.5, weights[inside]
 
     def divergence(passing: NDArray[np.bool_], counted: Floats) -> float:
-        spectra = [np.bincount(place[side], counted[side], len(bins) - 1) for side in (passing, ~passing)]
-        return jensen_shannon(*spectra)
+        return comparison.divergence(masses, passing, counted, bins)
 
+    value = divergence(chosen, weights)
     rng = np.random.default_rng(seed)
     floor = float(np.mean([divergence(rng.permutation(chosen), weights) for _ in range(replicas)]))
 
@@ -115,4 +95,4 @@ def sculpting(
     spread = np.std(
         [divergence(chosen, weights * times) for times in samples(len(chosen), replicas, seed, usable)], ddof=1
     )
-    return Sculpting(Estimate(divergence(chosen, weights) - floor, float(spread)), floor)
+    return Sculpting(Estimate(value - floor, float(spread)), floor)
