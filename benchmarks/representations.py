@@ -426,7 +426,7 @@ def main() -> None:
             print(f"  AUC {auc:.4f}, {run.told['seconds']:.0f} s", flush=True)
     found = results(task, before)
     output.write_text(json.dumps(found, indent=1) + "\n")
-    print(comparison.text(found["rows"]))
+    print(comparison.table(found["rows"]).to_string())
 
 
 if __name__ == "__main__":

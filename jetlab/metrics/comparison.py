@@ -4,7 +4,7 @@ As in `jetlab.metrics`, y is 1 for W and 0 for QCD, a high score means W-like, a
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from jetlab.metrics import tagging
 from jetlab.metrics.estimate import Estimate, Floats, MetricError, Times, per_jet
 
-_HEAD = ("tagger", "AUC", "accuracy", "1/εB at εS = 0.3", "at εS = 0.5", "parameters", "seconds", "seeds")
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEAD = ("AUC", "accuracy", "1/εB at εS = 0.3", "at εS = 0.5", "parameters", "seconds", "seeds")
 _FIGURES = ("auc", "accuracy", *tagging.WORKING_POINTS)
 
 
@@ -40,15 +43,15 @@ def row(
     return result | {"params": int(params), "seconds": float(seconds), "seeds": len(each)}
 
 
-def text(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as a table to print, a line each."""
-    lines = [_HEAD]
+def table(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
+    """Rows as a table to look at, the tagger in its index, all else as text."""
+    import pandas as pd  # half a second, which only who wants the table should wait for
+
+    lines = []
     for one in rows:
         figures = [str(Estimate(one[name], one[f"{name}_err"])) for name in _FIGURES]
-        lines.append((one["tagger"], *figures, f"{one['params']:,}", f"{one['seconds']:.0f}", str(one["seeds"])))
-    first, *others = (max(map(len, column)) for column in zip(*lines, strict=True))
-    form = "  ".join([f"{{:{first}}}", *(f"{{:>{width}}}" for width in others)])
-    return "\n".join(form.format(*line) for line in lines)
+        lines.append([*figures, f"{one['params']:,}", f"{one['seconds']:.0f}", str(one["seeds"])])
+    return pd.DataFrame(lines, index=[one["tagger"] for one in rows], columns=list(_HEAD))
 
 
 def auc_difference(

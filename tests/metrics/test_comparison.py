@@ -28,14 +28,14 @@ def test_a_row_joins_the_seeds(jets):
     assert alone["auc_err"] == pytest.approx(each[0]["auc"].error)
 
 
-def test_the_table_has_a_line_per_row_and_numbers_below_each_other(jets):
+def test_the_table_has_a_line_per_row(jets):
     y, weight, good, worse = jets
     rows = [comparison.row(name, y, scores, weight, 1234) for name, scores in (("good", good), ("worse one", worse))]
-    lines = comparison.text(rows).splitlines()
-    assert len(lines) == 3
-    assert len({len(line) for line in lines}) == 1
-    assert "1,234" in lines[1]
-    assert str(Estimate(rows[1]["auc"], rows[1]["auc_err"])) in lines[2]
+    table = comparison.table(rows)
+    assert list(table.index) == ["good", "worse one"]
+    assert table.loc["good", "parameters"] == "1,234"
+    assert table.loc["worse one", "AUC"] == str(Estimate(rows[1]["auc"], rows[1]["auc_err"]))
+    assert table.loc["good", "at εS = 0.5"] == str(Estimate(rows[0]["rejection_50"], rows[0]["rejection_50_err"]))
 
 
 def test_a_paired_difference_is_better_known_than_the_two_numbers(jets):
