@@ -152,6 +152,19 @@ def turned(*, changes: Mapping[str, float]) -> Rows:
     yield ..., f"{text} Scalar products of four-momenta stay as they are when all momenta are turned or boosted."
 
 
+@prediction("E1.P7", "abc")
+def other_questions(*, aucs: Mapping[str, Estimate]) -> Rows:
+    """AUC of deep sets for gluons against quarks and for W⁺ against W⁻, in this order."""
+    (radiation, error), (charge, other) = aucs.values()
+    far = abs(radiation - charge) > 2 * np.hypot(error, other)
+    found = "b" if not far else "a" if radiation > charge else "c"
+    text = f"AUC {radiation:.3f} ± {error:.3f} for gluon or quark, {charge:.3f} ± {other:.3f} for W⁺ or W⁻."
+    yield found, text
+    yield "a", f"{text} Between a W⁺ and a W⁻ lie two units of charge, and the hard particles remember them."
+    yield "b", f"{text} Train again with another seed before you believe the difference."
+    yield ..., f"{text} Gluons radiate about twice as much as quarks, and the number of particles shows it."
+
+
 @functools.cache
 def parts() -> tuple[Part, Part]:
     """Validation and held-back jets; inputs (features, momenta) as the lesson has them, scaled by its training jets."""

@@ -159,6 +159,11 @@ CASES = {
         "a",
         {"b": "has others", "c": "Scalar products"},
     ),
+    "E1.P7": (
+        {"aucs": {"gluon or quark": Estimate(0.82, 0.01), "W⁺ or W⁻": Estimate(0.83, 0.01)}},
+        "b",
+        {"a": "two units", "c": "twice as much"},
+    ),
 }
 
 
@@ -286,6 +291,8 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
         ("E1.P5", {"difference": Estimate(0.01, 0.001)}, "a"),
         ("E1.P5", {"difference": Estimate(-0.01, 0.001)}, "c"),
         ("E1.P6", {"changes": {"ParticleNet": 0.3, "LorentzNet": 0.3}}, "c"),
+        ("E1.P7", {"aucs": {"gluon": Estimate(0.7, 0.01), "W": Estimate(0.8, 0.01)}}, "c"),
+        ("E1.P7", {"aucs": {"gluon": Estimate(0.8, 0.01), "W": Estimate(0.7, 0.01)}}, "a"),
         ("E1.P6", {"changes": {"ParticleNet": 0.0, "LorentzNet": 0.0}}, "b"),
         ("M8.P7", {"nominal": 100.0, "other": 95.0}, "a"),
         ("M8.P7", {"nominal": 100.0, "other": 75.0}, "b"),
