@@ -44,13 +44,15 @@ def row(
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
-    """Rows as a table to look at, the tagger in its index, all else as text."""
+    """Rows as a table to look at, the tagger in its index, all else as text; – stands for parameters not counted."""
     import pandas as pd  # half a second, which only who wants the table should wait for
 
     lines = []
     for one in rows:
-        figures = [str(Estimate(one[name], one[f"{name}_err"])) for name in _FIGURES]
-        lines.append([*figures, f"{one['params']:,}", f"{one['seconds']:.0f}", str(one["seeds"])])
+        # Unbroken, so that a narrow page leaves value and error in one line.
+        figures = [str(Estimate(one[name], one[f"{name}_err"])).replace(" ", "\N{NO-BREAK SPACE}") for name in _FIGURES]
+        size = f"{one['params']:,}" if one["params"] else "–"
+        lines.append([*figures, size, f"{one['seconds']:.0f}", str(one["seeds"])])
     return pd.DataFrame(lines, index=[one["tagger"] for one in rows], columns=list(_HEAD))
 
 
