@@ -47,7 +47,8 @@ class Knobs:
 class Result:
     """The trained model, what it was asked to be, and how training went.
 
-    `history` has a list with a number per epoch: loss, val_loss, learning_rate, seconds, and for taggers
+    `history` has a list with a number per epoch: loss, val_loss (both with what layers add to the loss, as Keras'
+    own), learning_rate, seconds, and for taggers
     accuracy, val_accuracy and (of two classes) val_auc, for regression val_bias and val_width: median and half the
     central 68 % of prediction - target.
     """
@@ -134,7 +135,7 @@ def fit(
     # For float16 Keras has wrapped the optimizer in one that scales the loss.
     model.optimizer.build(model.trainable_variables)
     emit = on_event or (lambda event: None)
-    watch = Watch(model, config, data, emit, stop or threading.Event(), outputs, keep)
+    watch = Watch(model, config, data, emit, stop or threading.Event(), judged, keep)
     try:
         if resume is not None:
             watch.resume(resume)
@@ -158,16 +159,24 @@ def predict(model: "keras.Model", x: Inputs) -> NDArray[np.float32]:
 
 def outputs(model: "keras.Model", x: Inputs) -> NDArray[np.float32]:
     """All outputs (n, n_outputs) of a model for scaled inputs (n, ...)."""
+    return judged(model, x)[0]
+
+
+def judged(model: "keras.Model", x: Inputs) -> tuple[NDArray[np.float32], float]:
+    """All outputs (n, n_outputs), and what the layers add to the loss: the mean over the parts that are looked at."""
     chunk = at_a_time(model)
     # Model.predict would compile anew for every model and every odd last batch, and TensorFlow warn about it.
     to_numpy = load_keras().ops.convert_to_numpy
     several = isinstance(x, tuple | list)
     x = tuple(np.asarray(each, dtype=np.float32) for each in x) if several else np.asarray(x, dtype=np.float32)
     n = len(x[0] if several else x)
-    found = [to_numpy(model(rows(x, slice(i, i + chunk)), training=False)) for i in range(0, n, chunk)]
+    found, penalty = [], 0.0
+    for first in range(0, n, chunk):
+        found.append(to_numpy(model(rows(x, slice(first, first + chunk)), training=False)))
+        penalty += sum(float(to_numpy(each)) for each in model.losses) * len(found[-1]) / n
     if n > chunk:
         memory.give_back()
-    return np.concatenate(found) if found else np.empty((0, model.output_shape[-1]), np.float32)
+    return np.concatenate(found) if found else np.empty((0, model.output_shape[-1]), np.float32), penalty
 
 
 def _train_by_program(watch: Watch, knobs: Knobs) -> None:
@@ -177,7 +186,7 @@ def _train_by_program(watch: Watch, knobs: Knobs) -> None:
     parts = [tf.nest.map_structure(tf.constant, getattr(watch.data, f"{letter}_train")) for letter in "xyw"]
     row, steps = shape(watch.data.x_train), config.epochs * watch.batches
     program = programs.take(model, watch.objective, row, config.batch_size, steps)
-    watch.outputs = program.outputs
+    watch.judge = program.outputs
     length = 1
     try:
         for epoch in range(watch.first_epoch, config.epochs + 1):

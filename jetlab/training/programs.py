@@ -77,7 +77,7 @@ class Program:
         self._part = tf.function(self._trace_part, **compiled)
         self._apply = tf.function(self._trace_apply, **compiled)
         self._step = tf.function(self._trace_step, input_signature=[*data, jets], autograph=False)
-        self._output = tf.function(lambda x: self.model(x, training=False), input_signature=[x], **compiled)
+        self._output = tf.function(self._trace_output, input_signature=[x], **compiled)
 
     def train(
         self,
@@ -108,17 +108,28 @@ class Program:
         _copy(_state(self.model, self.optimizer), _state(model, model.optimizer))
         return Slice(int(reached) - first, *sums.tolist())
 
-    def outputs(self, model: "keras.Model", x: Inputs) -> NDArray[np.float32]:
-        """Outputs (n, n_outputs) of `model` for inputs (n, ...), as `training.outputs`, but compiled."""
+    def outputs(self, model: "keras.Model", x: Inputs) -> tuple[NDArray[np.float32], float]:
+        """Outputs (n, n_outputs) of `model` for inputs (n, ...), and what its layers add to the loss.
+
+        As `fitting.judged`, but compiled.
+        """
         _copy(model.variables, self.model.variables)
         n = len(x[0] if isinstance(x, tuple) else x)
         chunk = min(at_a_time(self.model), 1 << (n - 1).bit_length())
-        found = []
+        found, penalty = [], 0.0
         for first in range(0, n, chunk):
             kept = min(chunk, n - first)
             # One length means one compilation: the last chunk is filled up by repeating its jets.
-            found.append(self._output(rows(x, np.resize(np.arange(first, first + kept), chunk))).numpy()[:kept])
-        return np.concatenate(found)
+            output, added = self._output(rows(x, np.resize(np.arange(first, first + kept), chunk)))
+            found.append(output.numpy()[:kept])
+            penalty += float(added) * kept / n
+        return np.concatenate(found), penalty
+
+    def _trace_output(self, x: Any) -> tuple[Any, Any]:
+        import tensorflow as tf
+
+        output = self.model(x, training=False)
+        return output, tf.add_n([tf.zeros(()), *self.model.losses])
 
     def _trace_part(self, x: Any, y: Any, weight: Any, chosen: Any, jets: Any) -> tuple[Any, Any]:
         """Sums of a Slice over the chosen jets, a part of a batch of `jets`, and the gradient of the batch's loss."""

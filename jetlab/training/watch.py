@@ -32,7 +32,7 @@ class Watch:
         data: Data,
         emit: Callable[[Event], None],
         stop: threading.Event,
-        outputs: Callable[..., NDArray[np.float32]],
+        judge: Callable[..., tuple[NDArray[np.float32], float]],
         keep: Path | None = None,
     ) -> None:
         self.model, self.config, self.data, self.emit, self.stop = model, config, data, emit, stop
@@ -45,7 +45,7 @@ class Watch:
         self.best_epoch, self.best_loss = 0, math.inf
         self.first_weights = self.best_weights = model.get_weights()
         self.training_seconds: list[float] = []
-        self.over, self.outputs = False, outputs
+        self.over, self.judge = False, judge
         self.first_epoch, self.chosen_rate, self.rate = 1, config.learning_rate, math.nan
         self.keeper = checkpoint.Keeper(keep) if keep else None
         self.fingerprint = checkpoint.fingerprint(data) if keep else 0
@@ -101,7 +101,7 @@ class Watch:
         if self.over:
             return
         self.training_seconds.append(time.perf_counter() - self.epoch_began)
-        output = self.outputs(self.model, self.data.x_validation)
+        output, penalty = self.judge(self.model, self.data.x_validation)
         if not np.isfinite(output).all():
             self._diverged(f"The scores became NaN in epoch {self.epoch}")
             return
@@ -109,7 +109,7 @@ class Watch:
         weight = self.data.w_validation
         assert weight is not None  # Data fills in ones
         found |= self.objective.validate(self.data.y_validation, output, weight)
-        val_loss, reported = found["val_loss"], {name: found[name] for name in self.objective.reported}
+        val_loss, reported = found["val_loss"] + penalty, {name: found[name] for name in self.objective.reported}
         seconds = time.perf_counter() - self.epoch_began
         numbers = {"loss": loss, "val_loss": val_loss, **reported, "learning_rate": self.rate, "seconds": seconds}
         for name, value in numbers.items():
