@@ -37,9 +37,9 @@ RESULTS = Path(__file__).resolve().parent / "results"
 EFFICIENCY = 0.5
 #: Strengths of each penalty; 0 of "disco" is the plain network.
 STRENGTHS = {
-    "disco": (0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 30.0),
-    "moments": (0.01, 0.03, 0.1, 0.3, 1.0),
-    "adversary": (1.0, 3.0, 10.0, 30.0),
+    "disco": (0.0, 3.0, 10.0, 15.0, 20.0, 30.0, 50.0),
+    "moments": (0.1, 0.3, 1.0, 3.0),
+    "adversary": (1.0, 3.0, 10.0),
     "planing": (0.0,),
 }
 #: Large batches: of a few jets a correlation is above zero by chance.
