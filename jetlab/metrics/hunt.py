@@ -96,7 +96,7 @@ def regions(one: ArrayLike, other: ArrayLike, weight: ArrayLike | None = None) -
     for chosen in (a & b, a & ~b, ~a & b, ~a & ~b):
         sums.append((weights[chosen].sum(), (weights[chosen] ** 2).sum()))
     if not min(total for total, _ in sums[1:]) > 0:
-        raise MetricError("One of the regions beside the signal region is empty; loosen the cuts.")
+        raise MetricError("A region beside the signal region is empty, which predicts nothing; move the cuts.")
     (total, squares), *(control) = sums
     predicted = control[0][0] * control[1][0] / control[2][0]
     relative = np.sqrt(sum(squares / total**2 for total, squares in control))

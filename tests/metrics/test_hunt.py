@@ -96,5 +96,5 @@ def test_what_cannot_be_fitted_is_refused():
         hunt.excess(np.ones(4), np.linspace(0, 200, 5), (40, 110))
     with pytest.raises(MetricError, match="above zero"):
         hunt.significance(3, Estimate(0, 1))
-    with pytest.raises(MetricError, match="loosen"):
+    with pytest.raises(MetricError, match="move the cuts"):
         hunt.regions(np.ones(10, bool), np.ones(10, bool))
