@@ -153,6 +153,8 @@ class Rivals(NamedTuple):
 
 #: Jets of each comparison that a function is judged by, and by what factor its uncertainty may be off.
 N_JETS, OFF = 3000, 1.4
+#: By what factor an uncertainty may differ from that of two separate samples and still be taken for it.
+APART_OFF = 1.7
 #: How much of the first tagger's score the second one shares, and by how much it is the worse.
 KINDS = ((0.9, 0.1), (0.8, 0.3), (0.95, -0.1))
 
@@ -220,10 +222,11 @@ def _wrong_error(found: Estimate, expected: Estimate, rivals: Rivals) -> str:
     ratio = found.error / expected.error
     if 1 / OFF < ratio < OFF:
         return ""
-    one, other = (evaluate(rivals.y, score, rivals.weight, 50)["auc"].error for score in (rivals.first, rivals.second))
     if found.error <= 0:
         return "the uncertainty is zero: are the jets drawn anew each time, with repetition?"
-    if ratio > OFF and 1 / OFF < found.error / float(np.hypot(one, other)) < OFF:
+    one, other = (evaluate(rivals.y, score, rivals.weight)["auc"].error for score in (rivals.first, rivals.second))
+    # Wider than OFF: a hundred draws of theirs and as many of ours scatter by a tenth.
+    if ratio > OFF and 1 / APART_OFF < found.error / float(np.hypot(one, other)) < APART_OFF:
         return "this is the uncertainty for two samples of jets: take the *same* drawn jets for both taggers."
     if ratio < 0.5:
         return (

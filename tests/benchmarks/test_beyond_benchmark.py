@@ -40,7 +40,9 @@ def test_a_cut_on_the_mass_bends_the_spectrum_and_a_coin_does_not(benchmark, tas
     assert near["rejection"] > 3
 
 
-def test_the_strength_is_chosen_on_validation_jets(benchmark, task):
+def test_the_strength_is_chosen_on_validation_jets(benchmark, task, monkeypatch):
+    monkeypatch.setattr(benchmark, "STRENGTHS", {"disco": (1.0, 3.0, 10.0)})
+
     def run(strength, val_jsd, val_rejection, rejection):
         figures = {"val_jsd": val_jsd, "val_rejection": val_rejection, "jsd": 0.0, "rejection": rejection}
         errors = {f"{name}_err": 0.01 for name in figures}
