@@ -1,6 +1,7 @@
 """What the numbers of a benchmark belong to."""
 
 import importlib.metadata
+import json
 import platform
 import re
 from pathlib import Path
@@ -23,3 +24,10 @@ def this_machine(*packages: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: installed[name] for name in packages if name in installed},
     }
+
+
+def record(path: Path, name: str, found: dict[str, Any], *packages: str) -> None:
+    """Write what one benchmark found, and the machine, under its name into a file that several have in common."""
+    before = json.loads(path.read_text()) if path.exists() else {}
+    found = found | {"machine": this_machine(*packages)}
+    path.write_text(json.dumps(before | {name: found}, indent=1) + "\n")

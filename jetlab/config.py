@@ -49,7 +49,7 @@ STANDARD: dict[str, dict[str, Any]] = {
 }
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "leaky_relu", "linear")
 OPTIMIZERS = ("adam", "adamw", "nadam", "sgd", "rmsprop", "adadelta")
-LOSSES = ("binary_crossentropy", "sparse_categorical_crossentropy", "mse", "mae", "huber", "gaussian_nll")
+LOSSES = ("binary_crossentropy", "sparse_categorical_crossentropy", "mse", "mae", "huber", "gaussian_nll", "output")
 ORDERS = ("pt", "dr", "random")
 SCHEDULES = ("constant", "cosine", "step")
 CHOICES = {
@@ -99,9 +99,9 @@ class RunConfig:
     fraction of nodes dropped after each hidden layer, `batch_size` in jets, `schedule` how the learning rate falls from
     epoch to epoch (see `rate`), `patience` the epochs without a better
     validation loss after which training is saturated (0: never stop early), `train_size` the number of training jets to
-    use (None: all), `loss` what is minimised. Of sequences: `length` constituents are kept after ordering, `order_by`
-    pt, dr or at random, `bidirectional` reads them both ways, and `pf_id` says how the particle-flow class enters. Of
-    images: `image_size` in pixels. Raises ConfigError.
+    use (None: all), `loss` what is minimised ("output": what the network itself puts out for each jet). Of sequences:
+    `length` constituents are kept after ordering, `order_by` pt, dr or at random, `bidirectional` reads them both ways,
+    and `pf_id` says how the particle-flow class enters. Of images: `image_size` in pixels. Raises ConfigError.
     """
 
     model: str = "dense"

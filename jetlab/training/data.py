@@ -56,6 +56,20 @@ class Data:
         parts = [(rows(values, train), rows(values, validation)) for values in (x, y, weight)]
         return cls(*(first for first, _ in parts), *(second for _, second in parts))
 
+    @classmethod
+    def unlabelled(
+        cls,
+        x: Inputs,
+        weight: NDArray[Any] | None,
+        train: NDArray[np.int64],
+        validation: NDArray[np.int64],
+    ) -> "Data":
+        """As `of`, for a network that learns its inputs alone, by the loss "output"."""
+        n = len(x[0] if isinstance(x, tuple) else x)
+        weight = np.ones(n) if weight is None else weight
+        first, second = ((rows(x, part), np.zeros(len(part)), weight[part]) for part in (train, validation))
+        return cls(*first, *second, regression=True)
+
     def first(self, size: int | None, seed: int) -> "Data":
         """Keep `size` training jets, the first of a permutation that depends on the seed alone (None: all)."""
         if size is None or size >= len(self.y_train):

@@ -154,6 +154,25 @@ def test_regression_finds_the_line(loss):
         assert np.median(sigma) == pytest.approx(0.1, rel=0.35)
 
 
+def test_a_network_that_puts_out_its_loss_learns_the_inputs_alone():
+    rng = np.random.default_rng(0)
+    x, weight = rng.normal(3, 2, (900, 1)).astype("f4"), rng.uniform(0.5, 1.5, 900)
+    inputs = keras.layers.Input((1,))
+    # Half of the squared distance from what a bias learns: least at the weighted mean.
+    far = keras.layers.Dense(1, kernel_initializer="ones", name="far")
+    far.build((None, 1))
+    far.kernel.trainable = False
+    model = keras.Model(inputs, 0.5 * far(inputs) ** 2)
+    part = training.Data.unlabelled(x, weight, np.arange(600), np.arange(600, 900))
+    config = RunConfig(batch_size=100, epochs=40, learning_rate=0.1, schedule="cosine", loss="output", patience=0)
+    result = training.fit(model, config, part)
+    assert set(result.history) == {"loss", "val_loss", "learning_rate", "seconds"}
+    assert -float(far.bias[0]) == pytest.approx(np.average(x[:600, 0], weights=weight[:600]), abs=0.05)
+    best = result.history["val_loss"][result.best_epoch - 1]
+    expected = 0.5 * np.mean(weight[600:] * (x[600:, 0] + float(far.bias[0])) ** 2)
+    assert best == pytest.approx(expected, rel=1e-5)
+
+
 def test_several_inputs_train_like_one():
     x, y, w = jets(300, 3)
     inputs = [keras.layers.Input((1,)), keras.layers.Input((1,))]

@@ -1,15 +1,16 @@
-"""Numbers of the lessons beyond classification, E2 to E5.
+"""Numbers of lesson E2: taggers that do not know the mass.
 
-    python benchmarks/beyond.py decorrelation [--sample jets_full|jets] [--seeds 3] [--fresh]
+    python benchmarks/decorrelation.py [--sample jets_full|jets] [--seeds 3] [--fresh]
 
-`decorrelation`: the dense tagger of M2 is trained with each penalty of `jetlab.models.penalties` at some strengths, and
+The dense tagger of M2 is trained with each penalty of `jetlab.models.penalties` at some strengths, and
 with planing (QCD weighted to the W's mass spectrum, arXiv:1709.10106). For each, background rejection at a signal
 efficiency of 0.5, and how far that cut bends QCD's mass spectrum, on validation and test jets; beside them tau21, and
 tau21 with the line of DDT taken out (arXiv:1603.00027). All of it with jets of 40 to 200 GeV in mass. The strength that
 is compared with DDT is chosen on validation jets.
 
 Trainings are kept in the results file, which is written after each, so that the benchmark can be stopped and started
-again: benchmarks/results/beyond.json (of another sample: beyond_SAMPLE.json). `--fresh` begins anew.
+again: benchmarks/results/beyond.json, under "decorrelation" (of another sample: "decorrelation_SAMPLE"). `--fresh`
+begins anew.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import taggers
-from machine import this_machine
+from machine import record
 from numpy.typing import NDArray
 
 from jetlab import catalog, jets, models, training
@@ -33,7 +34,7 @@ from jetlab.metrics import comparison
 from jetlab.metrics.decorrelation import MASS_EDGES, sculpting
 from jetlab.models import penalties
 
-RESULTS = Path(__file__).resolve().parent / "results"
+RESULTS = Path(__file__).resolve().parent / "results" / "beyond.json"
 EFFICIENCY = 0.5
 #: Strengths of each penalty; 0 of "disco" is the plain network.
 STRENGTHS = {
@@ -182,19 +183,18 @@ def summary(task: Task, trainings: list[dict[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     """Train what is missing, and write the results after each training."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=("decorrelation",))
     parser.add_argument("--sample", default="jets_full", choices=("jets", "jets_full"))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--fresh", action="store_true", help="forget the trainings that the results have")
     options = parser.parse_args()
-    output = RESULTS / ("beyond.json" if options.sample == "jets_full" else f"beyond_{options.sample}.json")
-    before = json.loads(output.read_text()) if output.exists() else {}
+    name = "decorrelation" if options.sample == "jets_full" else f"decorrelation_{options.sample}"
+    before = json.loads(RESULTS.read_text()).get(name, {}) if RESULTS.exists() else {}
     task = Task(options.sample)
-    kept = [] if options.fresh else before.get(options.what, {}).get("trainings", [])
+    kept = [] if options.fresh else before.get("trainings", [])
     for trainings in decorrelation(task, options.seeds, kept):
-        before |= {options.what: summary(task, trainings), "machine": this_machine("keras", "tensorflow-cpu", "numpy")}
-        output.write_text(json.dumps(before, indent=1) + "\n")
-    print(json.dumps(before[options.what]["rejection_over_ddt"], indent=1))
+        found = summary(task, trainings)
+        record(RESULTS, name, found, "keras", "tensorflow-cpu", "numpy")
+    print(json.dumps(found["rejection_over_ddt"], indent=1))
 
 
 if __name__ == "__main__":

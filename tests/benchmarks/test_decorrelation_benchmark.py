@@ -1,4 +1,4 @@
-"""What benchmarks/beyond.py makes of finished trainings; a training itself takes too long for a test."""
+"""What benchmarks/decorrelation.py makes of finished trainings; a training itself takes too long for a test."""
 
 import importlib.util
 
@@ -10,7 +10,9 @@ pytest.importorskip("keras")
 
 @pytest.fixture(scope="module")
 def benchmark(repository):
-    spec = importlib.util.spec_from_file_location("beyond_benchmark", repository / "benchmarks" / "beyond.py")
+    spec = importlib.util.spec_from_file_location(
+        "decorrelation_benchmark", repository / "benchmarks" / "decorrelation.py"
+    )
     module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(repository / "benchmarks"))
