@@ -29,13 +29,12 @@ from numpy.typing import NDArray
 from jetlab import catalog, jets, models, training
 from jetlab.backend import seeded
 from jetlab.config import RunConfig
-from jetlab.decorrelation import Ddt
-from jetlab.metrics import comparison
-from jetlab.metrics.decorrelation import MASS_EDGES, sculpting
+from jetlab.decorrelation import Ddt, protected
+from jetlab.metrics import auc
+from jetlab.metrics.decorrelation import EFFICIENCY, MASS_EDGES, point
 from jetlab.models import penalties
 
 RESULTS = Path(__file__).resolve().parent / "results" / "beyond.json"
-EFFICIENCY = 0.5
 #: Strengths of each penalty; 0 of "disco" is the plain network.
 STRENGTHS = {
     "disco": (0.0, 3.0, 10.0, 15.0, 20.0, 30.0, 50.0),
@@ -66,10 +65,7 @@ class Task:
         self.weight = taggers.weight_of(sample, self.parts[0])
         columns = np.stack([self.pt, self.mass, self.tau21, self.ncand], axis=1)
         self.x = jets.Scaling.fit(columns[self.parts[0]]).apply(columns)
-        qcd = self.parts[0][self.y[self.parts[0]] == 0]
-        mean, width = np.mean(self.mass[qcd]), np.std(self.mass[qcd])
-        protected = [(self.mass - mean) / width, self.weight * (self.y == 0)]
-        self.protected = np.stack(protected, axis=1).astype(np.float32)
+        self.protected = protected(self.mass, self.weight, self.y == 0, self.parts[0])
 
 
 def decorrelation(task: Task, seeds: int, before: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -122,11 +118,10 @@ def judged(task: Task, score: NDArray[Any]) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, part in zip(("val_", ""), task.parts[1:], strict=True):
         y, weight = task.y[part], task.weight[part]
-        row = comparison.row("", y, [score[part]], weight)
-        passed, qcd = comparison.cut(y, score[part], weight, EFFICIENCY), y == 0
-        bent = sculpting(task.mass[part][qcd], passed[qcd], weight[qcd])
-        figures = {"auc": row["auc"], "rejection": row["rejection_50"], "rejection_err": row["rejection_50_err"]}
-        figures |= {"jsd": bent.jsd.value, "jsd_err": bent.jsd.error, "floor": bent.floor}
+        here = point(y, score[part], task.mass[part], weight)
+        figures = {"rejection": here.rejection.value, "rejection_err": here.rejection.error}
+        figures |= {"auc": auc(y, score[part], weight)}
+        figures |= {"jsd": here.jsd.value, "jsd_err": here.jsd.error, "floor": here.floor}
         found |= {name + key: round(float(value), 5) for key, value in figures.items()}
     return found
 

@@ -57,6 +57,24 @@ class Ddt:
         return np.asarray(tau21, dtype=np.float64) - self.slope * (rho(mass, pt) - self.middle)
 
 
+def protected(
+    mass: ArrayLike, weight: ArrayLike, background: ArrayLike, train: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """What `models.penalties.decorrelated` takes beside the inputs, (n, 2): masses scaled, and weights in the penalty.
+
+    Masses [GeV], weights, and which jets are background, (n,) each; `train` are the training jets, by whose background
+    the masses are scaled to mean 0 and width 1. Signal has no weight: its mass may well be known. Raises ArgumentError
+    where the training jets have fewer than two different background masses.
+    """
+    masses, weights, chosen = np.asarray(mass, np.float64), np.asarray(weight, np.float64), np.asarray(background, bool)
+    seen = masses[train][chosen[train]]
+    if len(seen) < 2 or not np.std(seen) > 0:
+        raise ArgumentError(f"{len(seen)} background jets among the training jets are too few to scale masses by.")
+    scaled = (masses - np.mean(seen)) / np.std(seen)
+    found: NDArray[np.float32] = np.stack([scaled, weights * chosen], axis=1).astype(np.float32)
+    return found
+
+
 def rho(mass: ArrayLike, pt: ArrayLike) -> NDArray[np.float64]:
     """ρ' = ln(m² / (pt · 1 GeV)) of soft-drop masses and pt [GeV], (n,); of a mass below 1 MeV that of 1 MeV."""
     mass = np.maximum(np.asarray(mass, dtype=np.float64), 1e-3)

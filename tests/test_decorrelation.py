@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jetlab.decorrelation import Ddt, rho
+from jetlab.decorrelation import Ddt, protected, rho
 from jetlab.errors import ArgumentError
 
 
@@ -41,3 +41,12 @@ def test_too_few_jets_are_refused(jets):
 
 def test_a_jet_without_mass_has_a_finite_place():
     assert np.isfinite(rho([0.0], [300.0])).all()
+
+
+def test_what_is_protected_is_scaled_by_background_and_weighs_nothing_for_signal():
+    mass = np.array([50.0, 70.0, 90.0, 80.0, 1000.0])
+    found = protected(mass, np.arange(1.0, 6.0), [True, True, True, False, True], np.arange(4))
+    np.testing.assert_allclose(found[:3, 0], (mass[:3] - 70) / np.std(mass[:3]), rtol=1e-6)
+    assert found[:, 1].tolist() == [1.0, 2.0, 3.0, 0.0, 5.0]
+    with pytest.raises(ArgumentError, match="1 background jets"):
+        protected(mass, np.ones(5), [True, False, False, False, True], np.arange(4))

@@ -5,13 +5,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jetlab.metrics import comparison
+from jetlab.metrics import comparison, tagging
 from jetlab.metrics.estimate import Estimate, Floats, MetricError, per_jet, samples
 
 #: Rows of the n x n distances that are in memory at a time.
 ROWS = 1000
 #: Of two columns: one with the other, and each with itself.
 PAIRS = ((0, 1), (0, 0), (1, 1))
+#: Part of the signal that a cut keeps.
+EFFICIENCY = 0.5
 #: Edges of the mass spectrum, GeV.
 MASS_EDGES = np.linspace(40.0, 200.0, 17)
 
@@ -27,6 +29,31 @@ class Sculpting(NamedTuple):
 
     jsd: Estimate
     floor: float
+
+
+class Point(NamedTuple):
+    """A tagger at a signal efficiency of EFFICIENCY: what it rejects, and how far its cut bends the mass spectrum.
+
+    Attributes:
+        rejection: 1/eB.
+        jsd: as in `Sculpting`, bits.
+        floor: as there.
+    """
+
+    rejection: Estimate
+    jsd: Estimate
+    floor: float
+
+
+def point(
+    y: ArrayLike, score: ArrayLike, mass: ArrayLike, weight: ArrayLike | None = None, replicas: int = 200
+) -> Point:
+    """Judge a tagger by labels, scores and masses [GeV], (n,) each; errors by bootstrap. Raises MetricError."""
+    labels, scores, masses, weights = per_jet({"labels": y, "scores": score, "masses": mass}, weight)
+    rejection = tagging.evaluate(labels, scores, weights, replicas)["rejection_50"]
+    passed, background = comparison.cut(labels, scores, weights, EFFICIENCY), labels == 0
+    bent = sculpting(masses[background], passed[background], weights[background], replicas=replicas)
+    return Point(rejection, bent.jsd, bent.floor)
 
 
 def distance_correlation(one: ArrayLike, other: ArrayLike, weight: ArrayLike | None = None) -> float:

@@ -4,6 +4,8 @@ import functools
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from jetlab.backend import load_keras
 from jetlab.errors import ArgumentError
 
@@ -46,6 +48,16 @@ def decorrelated(tagger: "keras.Model", strength: float, kind: str = "disco") ->
     protected = keras.layers.Input((2,), name="protected")
     score = tagger(inputs if len(inputs) > 1 else inputs[0])
     return keras.Model([*inputs, protected], known[kind](strength, name=kind)(score, protected))
+
+
+def turn(model: "keras.Model", strength: float) -> bool:
+    """Set the strength of a model's penalties, which may train meanwhile; returns whether that changed one."""
+    kinds = tuple(layers().values())
+    found = [layer for layer in model.layers if isinstance(layer, kinds)]
+    changed = [layer for layer in found if float(layer.strength.numpy()) != np.float32(strength)]
+    for layer in changed:
+        layer.strength.assign(strength)
+    return bool(changed)
 
 
 def squared_distance_correlation(one: Any, other: Any, weight: Any) -> Any:

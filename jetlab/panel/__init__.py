@@ -1,6 +1,7 @@
 """Widgets: the live panels, and sliders over any plot. The only room that knows ipywidgets."""
 
 from jetlab.panel.clouds import CloudPanel
+from jetlab.panel.decorrelation import DecorrelationPanel
 from jetlab.panel.flavour import FlavourPanel
 from jetlab.panel.guess import Guess
 from jetlab.panel.jes import JesPanel
@@ -13,6 +14,7 @@ from jetlab.panel.training import TrainingPanel
 
 __all__ = [
     "CloudPanel",
+    "DecorrelationPanel",
     "FeaturesPanel",
     "FlavourPanel",
     "Goal",

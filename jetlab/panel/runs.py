@@ -50,27 +50,38 @@ class Run:
         return self.result.config.label
 
 
+#: What figures are called in the words of a goal.
+_SAID = {"auc": "AUC", "rejection_50": "rejection at εS = 0.5", "jsd": "divergence"}
+
+
 @dataclass(frozen=True)
 class Goal:
-    """What to reach with a panel: a validation figure of `least` or more, with `most_parameters` or fewer."""
+    """What to reach with a panel: a validation figure of `least` or more, with `most_parameters` or fewer.
+
+    `most` are other figures, and how large they may be at most.
+    """
 
     least: float
-    most_parameters: int
+    most_parameters: int | None = None
     metric: str = "auc"
+    most: Mapping[str, float] = field(default_factory=dict)
 
     def reached(self, run: Run) -> bool:
         """Whether a run does."""
-        small = run.result.model.count_params() <= self.most_parameters
-        return bool(small and run.metrics[self.metric].value >= self.least)
+        small = self.most_parameters is None or run.result.model.count_params() <= self.most_parameters
+        low = all(run.metrics[name].value <= most for name, most in self.most.items())
+        return bool(small and low and run.metrics[self.metric].value >= self.least)
 
     def said(self, runs: Sequence[Run]) -> str:
         """The goal in words, and which runs reach it."""
-        name = {"auc": "AUC"}.get(self.metric, self.metric.replace("_", " "))
+        name, *others = (_SAID.get(each, each.replace("_", " ")) for each in (self.metric, *self.most))
+        at_most = [f"{other} {most:g} or less" for other, most in zip(others, self.most.values(), strict=True)]
+        if self.most_parameters is not None:
+            at_most.append(f"at most {self.most_parameters} parameters")
         numbers = [str(run.number) for run in runs if self.reached(run)]
         by = f"reached by run{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}" if numbers else "not reached yet"
-        return (
-            f"Target: validation {name} {self.least:.4f} or more with at most {self.most_parameters} parameters: {by}."
-        )
+        condition = f" with {' and '.join(at_most)}" if at_most else ""
+        return f"Target: validation {name} {self.least:.4f} or more{condition}: {by}."
 
 
 def to_csv(runs: Sequence[Run], looks: int = 0, names: Iterable[str] = ("auc", "rejection_50")) -> str:

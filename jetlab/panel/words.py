@@ -45,6 +45,13 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "blocks": lambda n: counted(n, "block"),
     "width": lambda n: f"width {n}",
     "heads": lambda n: counted(n, "head"),
+    # Of taggers without the mass.
+    "kind": {
+        "disco": "distance correlation",
+        "moments": "correlations of moments",
+        "adversary": "adversary",
+    }.__getitem__,
+    "strength": lambda strength: f"strength {strength:g}" if strength else "no penalty",
     # Of flavour taggers.
     "maxout": lambda used: "Maxout layers" if used else "dense layers",
     "ip2d": {True: "IP2D", False: "no IP2D"}.__getitem__,

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from jetlab.metrics import Estimate, comparison
+from jetlab.metrics.decorrelation import Point
 from jetlab.plots import base
 from jetlab.plots.base import COLOURS, FONT, GREY
 
@@ -81,6 +82,29 @@ def sculpting(
     ax.set(xlabel="soft-drop mass [GeV]", ylabel="fraction of QCD jets", xlim=(np.min(edges), np.max(edges)))
     ax.set_ylim(bottom=0)
     base.legend(ax, FONT - 3, title="after the cut")
+
+
+def frontier(ax: Axes, found: Mapping[str, Sequence[Point]]) -> None:
+    """Draw taggers at a signal efficiency of one half, name -> points, joined: rejection against sculpting.
+
+    Good taggers are on the left and high up. Less its floor, the divergence of a tagger that leaves the spectrum alone
+    is zero within its uncertainty, so that its inverse would say nothing.
+    """
+    for number, (name, points) in enumerate(found.items()):
+        (x, xerr), (y, yerr) = (
+            (*zip(*values, strict=True),)
+            for values in ([each.jsd for each in points], [each.rejection for each in points])
+        )
+        colour, marker = COLOURS[number % len(COLOURS)], base.MARKERS[number % len(base.MARKERS)]
+        line = "-" if len(points) > 1 else ""
+        ax.errorbar(x, y, yerr, xerr, fmt=marker + line, color=colour, label=name, markersize=6, elinewidth=1)
+    ax.axvline(0, color=GREY, linewidth=1, linestyle=":")
+    ax.set(
+        xlabel="divergence of passing and failing QCD [bit], less floor", ylabel="background rejection 1/εB at εS = 0.5"
+    )
+    ax.set_ylim(bottom=0)
+    ax.grid(alpha=0.3)
+    base.legend(ax, FONT - 3)
 
 
 def efficiency(

@@ -34,12 +34,14 @@ SLICE_SECONDS = 0.2
 class Knobs:
     """What may be turned while `fit` runs, also from another thread; it is looked at before every slice.
 
-    `learning_rate` replaces the configured one, and falls as the schedule says. `batches` is the number of batches to
-    the next BatchEnd: with 1 training goes in single steps; None takes as many as fit into SLICE_SECONDS. Pause by
-    blocking in `on_event`.
+    `learning_rate` replaces the configured one, and falls as the schedule says. `strength` is that of the penalties
+    that the model has (`models.penalties`); when it changes, the best epoch is sought anew. `batches` is the number of
+    batches to the next BatchEnd: with 1 training goes in single steps; None takes as many as fit into SLICE_SECONDS.
+    Pause by blocking in `on_event`.
     """
 
     learning_rate: float | None = None
+    strength: float | None = None
     batches: int | None = None
 
 
@@ -194,7 +196,7 @@ def _train_by_program(watch: Watch, knobs: Knobs) -> None:
             shuffled = watch.data.order(config.seed, epoch)
             batch, sums = 0, np.zeros(4)
             while batch < watch.batches and not watch.over:
-                watch.turn(knobs.learning_rate)
+                watch.turn(knobs.learning_rate, knobs.strength)
                 began = time.perf_counter()
                 done = program.train(model, parts, shuffled, batch, knobs.batches or length)
                 # The first slice of all is one batch: it holds the compilation, and says nothing about speed.
@@ -224,13 +226,13 @@ def _train_by_keras(watch: Watch, knobs: Knobs) -> None:
             # Keras on JAX trains a copy of the variables: only so may they be read and the rate be changed.
             model.jax_state_sync()
         watch.batch_ended(batch + 1, logs["loss"])
-        watch.turn(knobs.learning_rate)
+        watch.turn(knobs.learning_rate, knobs.strength)
         model.stop_training = watch.over
 
     callback = load_keras().callbacks.LambdaCallback(on_train_batch_end=batch_ended)
     for epoch in range(watch.first_epoch, config.epochs + 1):
         watch.epoch_begins(epoch)
-        watch.turn(knobs.learning_rate)
+        watch.turn(knobs.learning_rate, knobs.strength)
         shuffled = data.order(config.seed, epoch)
         x, y, weight = (rows(getattr(data, f"{letter}_train"), shuffled) for letter in "xyw")
         fitted = model.fit(

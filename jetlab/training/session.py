@@ -22,6 +22,8 @@ from jetlab.training.events import BatchEnd, EpochEnd, Event
 
 IDLE, RUNNING, PAUSED = "idle", "running", "paused"
 STEPS = ("batch", "epoch")
+#: Fields of a configuration, and knobs, that act while a network trains.
+LIVE = ("learning_rate", "strength")
 
 
 #: What is trained: a RunConfig, or another frozen dataclass with a `label` and a `learning_rate`.
@@ -165,7 +167,8 @@ class Session:
     def change(self, config: Config) -> bool:
         """Take a changed configuration while training; returns whether the network starts anew for it.
 
-        The learning rate changes at once; anything else needs another training, which starts at the end of this epoch.
+        The learning rate changes at once, and the strength of a penalty; anything else needs another training, which
+        starts at the end of this epoch.
         Idle, or stopped with no training to come: nothing to do.
         """
         with self._lock:
@@ -176,8 +179,10 @@ class Session:
                 return True
             if self._config is None:
                 return False
-            self._knobs.learning_rate = config.learning_rate
-            same = dataclasses.replace(config, learning_rate=self._config.learning_rate) == self._config
+            live = {name: getattr(config, name) for name in LIVE if hasattr(config, name)}
+            for name, value in live.items():
+                setattr(self._knobs, name, value)
+            same = dataclasses.replace(self._config, **live) == config
             # Once the old training was stopped for the next one, the way back is a new one too.
             anew = not same or self._stop.is_set()
             self._next = _Order(config) if anew else None

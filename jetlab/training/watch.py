@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jetlab.config import RunConfig
 from jetlab.errors import counted
-from jetlab.models import objectives
+from jetlab.models import objectives, penalties
 from jetlab.training import checkpoint
 from jetlab.training.data import Data, TrainingError
 from jetlab.training.events import BatchEnd, EpochEnd, Event, TrainBegin, TrainEnd
@@ -73,8 +73,13 @@ class Watch:
         history = {name: list(values) for name, values in self.history.items() if values}
         self.emit(TrainBegin(self.config.epochs, self.batches, history))
 
-    def turn(self, learning_rate: float | None) -> None:
-        """Train on with the rate chosen last, `learning_rate` if there is one, and let the schedule lower it."""
+    def turn(self, learning_rate: float | None, strength: float | None = None) -> None:
+        """Train on with the rate chosen last, `learning_rate` if there is one, and let the schedule lower it.
+
+        Likewise with the strength of a penalty chosen last: losses with another one do not compare.
+        """
+        if strength is not None and penalties.turn(self.model, strength):
+            self.best_loss = math.inf
         if learning_rate is not None:
             self.chosen_rate = learning_rate
         rate = self.config.rate(self.epoch, self.chosen_rate)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jetlab.metrics import MetricError
-from jetlab.metrics.decorrelation import distance_correlation, sculpting
+from jetlab.metrics.decorrelation import distance_correlation, point, sculpting
 
 
 def slow(x, y, w):
@@ -89,6 +89,22 @@ def test_a_cut_on_the_mass_sculpts_as_much_as_its_spectra_differ(masses):
     found = sculpting(masses, passed, edges=[40, 120, 200])
     assert found.jsd.value == pytest.approx(expected, abs=4 * found.jsd.error)
     assert 0 < found.jsd.error < 0.3 * expected
+
+
+def test_a_point_is_the_rejection_and_the_sculpting_of_one_cut(masses):
+    rng = np.random.default_rng(7)
+    y = np.repeat([0.0, 1.0], 1500)
+    score, weight = rng.normal(y, 1), rng.uniform(0.5, 1.5, 3000)
+    found = point(y, score, masses, weight)
+    order = np.argsort(-score[y == 1])
+    kept = np.cumsum(weight[y == 1][order])
+    threshold = score[y == 1][order][np.searchsorted(kept, kept[-1] / 2)]
+    passed = (score >= threshold)[y == 0]
+    expected = weight[y == 0].sum() / weight[y == 0][passed].sum()
+    assert found.rejection.value == pytest.approx(expected, rel=0.01)
+    bent = sculpting(masses[y == 0], passed, weight[y == 0])
+    assert found.jsd.value == pytest.approx(bent.jsd.value, abs=0.3 * bent.jsd.error)
+    assert found.floor > 0
 
 
 def test_weights_count(masses):

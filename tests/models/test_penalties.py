@@ -73,6 +73,15 @@ def test_tagger_and_adversary_pull_in_opposite_directions():
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-7)
 
 
+def test_the_strength_is_turned_in_place():
+    tagger = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
+    model = penalties.decorrelated(tagger, 2.0)
+    assert not penalties.turn(model, 2.0)
+    assert penalties.turn(model, 5.0)
+    assert float(model.get_layer("disco").strength.numpy()) == 5.0
+    assert not penalties.turn(tagger, 1.0)
+
+
 @pytest.fixture
 def toy():
     """Jets whose first number tells signal, and whose second tells it better but is the background's mass, too."""

@@ -5,6 +5,7 @@ import pytest
 
 from jetlab import plots
 from jetlab.metrics import Estimate, comparison
+from jetlab.metrics.decorrelation import Point
 from tests.samples import scored_jets
 
 
@@ -45,6 +46,15 @@ def test_the_correlation_table_shows_its_numbers(ax, jets):
     assert shown[::4] == ["1.00"] * 3
     assert float(shown[1]) > float(shown[2])
     assert [label.get_text() for label in ax.get_xticklabels()] == ["a", "b", "c"]
+
+
+def test_the_frontier_joins_the_points_of_one_kind(ax):
+    points = [Point(Estimate(20, 2), Estimate(0.3, 0.05), 0.05), Point(Estimate(9, 1), Estimate(-0.01, 0.02), 0.04)]
+    plots.comparison.frontier(ax, {"DisCo": points, "tau21": points[:1]})
+    joined, alone = (container.lines[0] for container in ax.containers)
+    np.testing.assert_array_equal(joined.get_xydata(), [[0.3, 20], [-0.01, 9]])
+    assert (joined.get_linestyle(), alone.get_linestyle()) == ("-", "None")
+    assert "[bit]" in ax.get_xlabel()
 
 
 def test_sculpting_compares_unit_areas_and_tells_the_divergence(ax):
