@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,22 @@ from jetlab.metrics import Estimate
 
 #: Standard deviations by which held-back jets may look better than validation jets before chance is no excuse.
 TOO_LUCKY = 5.0
+
+
+class Limit(NamedTuple):
+    """Another figure of the network's scores, and how large it may be at most.
+
+    Attributes:
+        name: in words.
+        measure: makes it of inputs (n, ...), labels, scores and weights, (n,) each.
+        most: what it may be on the held-back jets.
+        hint: what to try where it is larger.
+    """
+
+    name: str
+    measure: Callable[[Any, NDArray[Any], NDArray[Any], NDArray[Any]], Estimate]
+    most: float
+    hint: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,7 @@ class Network:
         fed: what it is fed with, in the lesson's words.
         things: what it gives a score for.
         hint: what to try where the figure falls short.
+        limit: what else is asked of it; None: nothing.
     """
 
     parts: Callable[[], Parts]
@@ -40,11 +57,12 @@ class Network:
     fed: str = "the scaled inputs"
     things: str = "jets"
     hint: str = "more epochs, another learning rate or more nodes may do."
+    limit: Limit | None = None
 
     def __call__(self, built: Any) -> Report:
         """Measure it, and say what is wrong with it or falls short; raises Refused where it cannot be measured."""
         parameters, parts = self._parameters(built), self.parts()
-        validation, held_back = (self._measured(built, part) for part in parts)
+        (validation, _), (held_back, beside) = (self._measured(built, part) for part in parts)
         speed = self._speed(built, parts.held_back)
         name = "AUC" if self.figure == "auc" else self.figure
         figures = {
@@ -55,7 +73,11 @@ class Network:
         }
         if self.most_parameters is not None:
             figures["parameters"] += f" (target: {self.most_parameters:,} or fewer)"
+        if self.limit and beside:
+            figures[f"{self.limit.name} on held-back {self.things}"] = f"{beside} (target: {self.limit.most} or less)"
         wrong = self._suspicion(validation, held_back) or self._shortfall(built, parameters, held_back.value, name)
+        if not wrong and self.limit and beside and beside.value > self.limit.most:
+            wrong = f"{self.limit.name} {beside.value:.3f}, and at most {self.limit.most} is wanted: {self.limit.hint}"
         return Report(f"hint: {wrong}" if wrong else REACHED, figures)
 
     def _parameters(self, built: Any) -> int | None:
@@ -69,11 +91,13 @@ class Network:
             raise Refused("this task counts parameters, so it needs a Keras model, such as a keras.Sequential.")
         return None
 
-    def _measured(self, built: Any, part: Part) -> Estimate:
-        """The figure of a part, its jets in an order that nobody can know beforehand."""
+    def _measured(self, built: Any, part: Part) -> tuple[Estimate, Estimate | None]:
+        """The figure of a part, and what is limited, its jets in an order that nobody can know beforehand."""
         order = np.random.default_rng().permutation(len(part.y))
-        score = self._score(built, training.rows(part.x, order))
-        return metrics.evaluate(part.y[order], score, part.weight[order])[self.figure]
+        x, y, weight = training.rows(part.x, order), part.y[order], part.weight[order]
+        score = self._score(built, x)
+        found = metrics.evaluate(y, score, weight)[self.figure]
+        return found, self.limit.measure(x, y, score, weight) if self.limit else None
 
     def _score(self, built: Any, x: training.Inputs) -> NDArray[np.float64]:
         predict = training.outputs if hasattr(built, "count_params") else lambda network, x: network(x)

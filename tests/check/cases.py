@@ -52,6 +52,11 @@ TRACK_RUNS = _runs("score", (60400, 0.91), (2000, 0.6), (12000, 0.86), (18000, 0
 CLOSURE_RUNS = _runs("closure_in_the_worst_bin", (193, 0.985), (25, 0.93), (97, 0.976), (145, 0.98))
 FLAVOUR_RUNS = _runs("tuned_c_rejection", (8000, 5.9), (700, 4.1), (2000, 5.2), (2900, 5.4))
 CLOUD_RUNS = _runs("auc", (27_000, 0.966), (2000, 0.95), (9000, 0.963), (9900, 0.964))
+#: Numbers, and rejection and divergence, of runs of E2's panel.
+SHARP_RUNS = [
+    SimpleNamespace(number=number, metrics={"rejection_50": Estimate(r, 1.0), "jsd": Estimate(jsd, 0.02)})
+    for number, (r, jsd) in enumerate([(20.0, 0.3), (6.0, 0.01), (9.0, 0.02)], start=1)
+]
 CURVES = {"val_loss": [0.6, 0.4, 0.5, 0.7, 0.8], "loss": [0.6, 0.4, 0.3, 0.2, 0.1]}
 
 CASES = {
@@ -356,5 +361,19 @@ CASES = {
         {"runs": CLOUD_RUNS, "goal": Goal(0.962, 10_000)},
         3,
         {1: "27,000 parameters", 2: "0.9500", 4: "run 3 does so", 5: "first column"},
+    ),
+    "E2.01": ({}, "b", {"a": "pass and jets that fail", "c": "QCD jets and QCD jets", "x": "one letter"}),
+    "E2.02": ({}, "b", {"a": "both are near one", "c": "both are near zero", "x": "one letter"}),
+    "E2.03": ({"before": 256, "after": 1024}, 16, {4: "two ends", 1024**2: "how many times", 7: "each of n jets"}),
+    "E2.04": ({}, "c", {"a": "weights would", "b": "in the cross-entropy", "x": "one letter"}),
+    "E2.05": (
+        {"runs": SHARP_RUNS, "goal": Goal(8.0, metric="rejection_50", most={"jsd": 0.05})},
+        3,
+        {1: "more strength?", 2: "less strength?", 7: "first column"},
+    ),
+    "E2.06": (
+        {"first": 120, "second": 80, "none": 1200},
+        8,
+        {1800: "turn it round", 800: "turn it round", 200: "pass the second as well", 7: "A / B = C / D"},
     ),
 }

@@ -10,6 +10,7 @@ from jetlab import check
 from jetlab.check import predictions, solved
 from jetlab.errors import ArgumentError
 from jetlab.metrics import Estimate
+from jetlab.metrics.hunt import Excess, Regions
 from tests.check.test_engine import ODD
 from tests.panel.by_label import labelled, texts
 
@@ -164,6 +165,27 @@ CASES = {
         "b",
         {"a": "two units", "c": "twice as much"},
     ),
+    "E2.P1": ({"before": 45.0, "after": 85.0}, "b", {"a": "thrown away", "c": "80 GeV"}),
+    "E2.P2": (
+        {"full": Estimate(0.4, 0.04), "without": Estimate(0.12, 0.04)},
+        "b",
+        {"a": "the network found it", "c": "not as well"},
+    ),
+    "E2.P3": (
+        {"plain": Estimate(25.0, 4.0), "decorrelated": Estimate(12.0, 1.5), "ddt": Estimate(8.0, 0.9)},
+        "b",
+        {"a": "may not be used", "c": "than tau21 alone"},
+    ),
+    "E2.P4": (
+        {"plain": Excess(59.0, Estimate(3.2, 2.1), 6.9, np.ones(1))},
+        "b",
+        {"a": "made the peak", "c": "takes those beside it"},
+    ),
+    "E2.P5": (
+        {"plain": Regions(Estimate(365.0, 37.0), Estimate(0.1, 0.05))},
+        "a",
+        {"b": "the same jets", "c": "What fools one"},
+    ),
 }
 
 
@@ -294,6 +316,16 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
         ("E1.P7", {"aucs": {"gluon": Estimate(0.7, 0.01), "W": Estimate(0.8, 0.01)}}, "c"),
         ("E1.P7", {"aucs": {"gluon": Estimate(0.8, 0.01), "W": Estimate(0.7, 0.01)}}, "a"),
         ("E1.P6", {"changes": {"ParticleNet": 0.0, "LorentzNet": 0.0}}, "b"),
+        ("E2.P1", {"before": 45.0, "after": 45.0}, "a"),
+        ("E2.P1", {"before": 45.0, "after": 125.0}, "c"),
+        ("E2.P2", {"full": Estimate(0.4, 0.04), "without": Estimate(0.05, 0.04)}, "a"),
+        ("E2.P2", {"full": Estimate(0.4, 0.04), "without": Estimate(0.39, 0.04)}, "c"),
+        ("E2.P3", {"plain": Estimate(14, 2), "decorrelated": Estimate(12, 1.5), "ddt": Estimate(8, 1)}, "a"),
+        ("E2.P3", {"plain": Estimate(25, 2), "decorrelated": Estimate(7, 1), "ddt": Estimate(8, 1)}, "c"),
+        ("E2.P4", {"plain": Excess(50.0, Estimate(52, 5), -0.2, np.ones(1))}, "a"),
+        ("E2.P4", {"plain": Excess(20.0, Estimate(52, 5), -3.2, np.ones(1))}, "c"),
+        ("E2.P5", {"plain": Regions(Estimate(300, 30), Estimate(310, 30))}, "b"),
+        ("E2.P5", {"plain": Regions(Estimate(300, 30), Estimate(510, 30))}, "c"),
         ("M8.P7", {"nominal": 100.0, "other": 95.0}, "a"),
         ("M8.P7", {"nominal": 100.0, "other": 75.0}, "b"),
         ("P1.P4", {"training": 0.01, "validation": 0.01, "noise": 0.2}, "a"),
