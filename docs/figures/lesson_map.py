@@ -8,7 +8,7 @@ from drawing import GREEN, GREY, INK, QCD, SMALL, Drawing, W, shade, tint
 
 WIDE, HIGH = 148, 84
 COLUMNS = (20, 197, 375, 552)
-ROWS = {"home": 56, "upper": 222, "middle": 330, "lower": 438, "beyond": 604}
+ROWS = {"home": 56, "upper": 222, "middle": 330, "lower": 438, "beyond": 604, "last": 724}
 
 
 def draw() -> Drawing:
@@ -18,15 +18,17 @@ def draw() -> Drawing:
         "At home: M0 Welcome; P1 Fitting functions, P2 Neural networks, P3 Images and sequences, one after the "
         "other. In the workshop: M1 Open data leads to M2 Dense tagger. From there three ways: M3 CNN tagger and "
         "M4 LSTM tagger, which meet in M5 Comparing taggers; M6 Jet energy scale; M7 Hit-to-track assignment. "
-        "M8 Flavour tagging needs M2, and M5 helps. Beyond: E1 Representations of a jet needs M5.",
-        712,
+        "M8 Flavour tagging needs M2, and M5 helps. Beyond: E1 Representations of a jet, E2 Decorrelation and E5 "
+        "Anomalies need M5, E3 Pile-up needs M3 and M5, E4 Generation needs M3 and helps with E5.",
+        832,
     )
     card.rect(10, 16, 700, 140, rx=10, fill=tint(GREEN, 0.07))
     card.text(20, 42, "at home, before the workshop", SMALL, colour=shade(GREEN, 0.6), bold=True)
     card.rect(10, 170, 700, 384, rx=10, fill=tint(W, 0.06))
     card.text(20, 198, "the workshop", SMALL, colour=shade(W, 0.8), bold=True)
-    card.rect(10, 568, 700, 134, rx=10, fill=tint(QCD, 0.06))
+    card.rect(10, 568, 700, 254, rx=10, fill=tint(QCD, 0.06))
     card.text(20, 596, "beyond", SMALL, colour=shade(QCD, 0.7), bold=True)
+    card.lines(20, 756, ("E1, E2, E3 and E5 need M5;", "E3 and E4 need M3."), 21, size=SMALL)
     for lesson, (title, column, row, icon) in LESSONS.items():
         _lesson(card, lesson, title, COLUMNS[column], ROWS[row], icon)
     for start, end in NEEDED:
@@ -74,10 +76,10 @@ def _arrow(card: Drawing, start: str, end: str, **style: str) -> None:
         card.path([(x - 24, y), (x - 24, top), (right, top)], INK, 1.8)
         card.arrow((right, top), (right, ROWS[r2]), colour=INK)
         return
-    if (start, end) == ("M5", "E1"):
-        # Beside the arrow that comes from M4.
-        (x, y), (_, below) = _edge(start, "bottom"), _edge(end, "top")
-        card.arrow((x + 44, y), (x + 44, below), colour=INK)
+    if (start, end) == ("M5", "E4"):
+        # To all of them, beside the arrow that comes from M4.
+        x, y = _edge(start, "bottom")
+        card.arrow((x + 44, y), (x + 44, 570), colour=INK)
         return
     if (start, end) == ("M4", "M5"):
         a, (x, y) = _edge(start, "right"), _edge(end, "bottom")
@@ -209,6 +211,34 @@ def _cloud(card: Drawing, x: float, y: float) -> None:
         card.circle(x + dx, y + dy, r, fill=QCD)
 
 
+def _opponents(card: Drawing, x: float, y: float) -> None:
+    for dx, colour in ((4, W), (32, QCD)):
+        card.rect(x + dx, y + 7, 13, 14, rx=3, fill=tint(colour, 0.75))
+    card.arrow((x + 18, y + 10), (x + 31, y + 10), head=5, width=1.4)
+    card.arrow((x + 31, y + 18), (x + 18, y + 18), head=5, width=1.4)
+
+
+def _crossing(card: Drawing, x: float, y: float) -> None:
+    card.line(x + 2, y + 14, x + 46, y + 14, "#b8b8b8", 1.3)
+    for dx, dy in ((8, -9), (15, 9), (33, -8), (40, 10)):
+        card.line(x + dx, y + 14, x + dx + 4, y + 14 + dy, GREY, 1.2)
+    for dx, dy in ((-9, -13), (0, -14), (9, -12)):
+        card.line(x + 24, y + 14, x + 24 + dx, y + 14 + dy, QCD, 2)
+
+
+def _dice(card: Drawing, x: float, y: float) -> None:
+    card.rect(x + 11, y + 1, 27, 27, rx=5, fill=tint(QCD, 0.3), stroke=QCD, stroke_width=1.4)
+    for dx, dy in ((18, 8), (31, 8), (24.5, 14.5), (18, 21), (31, 21)):
+        card.circle(x + dx, y + dy, 2.4, fill=INK)
+
+
+def _bump(card: Drawing, x: float, y: float) -> None:
+    across = np.linspace(0, 1, 40)
+    bump = [14 * np.exp(-(((u - 0.55) / 0.07) ** 2)) for u in across]
+    card.path([(x + 4 + 40 * u, y + 27 - 24 * np.exp(-2.2 * u)) for u in across], GREY, 1.4, stroke_dasharray="3 2")
+    card.path([(x + 4 + 40 * u, y + 27 - 24 * np.exp(-2.2 * u) - b) for u, b in zip(across, bump, strict=True)], QCD, 2)
+
+
 #: Title, column, row and picture of each lesson.
 LESSONS: dict[str, tuple[str, int, str, Callable[[Drawing, float, float], None]]] = {
     "M0": ("Welcome", 0, "home", _play),
@@ -223,7 +253,11 @@ LESSONS: dict[str, tuple[str, int, str, Callable[[Drawing, float, float], None]]
     "M6": ("Jet energy|scale", 2, "upper", _peak),
     "M7": ("Hit-to-track|assignment", 1, "lower", _tracks),
     "M8": ("Flavour|tagging", 3, "upper", _displaced),
-    "E1": ("Represen-|tations of a jet", 3, "beyond", _cloud),
+    "E1": ("Represen-|tations of a jet", 0, "beyond", _cloud),
+    "E2": ("Decorrelation", 1, "beyond", _opponents),
+    "E3": ("Pile-up", 2, "beyond", _crossing),
+    "E4": ("Generation", 3, "beyond", _dice),
+    "E5": ("Anomalies", 3, "last", _bump),
 }
 NEEDED = (
     ("P1", "P2"),
@@ -236,6 +270,6 @@ NEEDED = (
     ("M2", "M8"),
     ("M3", "M5"),
     ("M4", "M5"),
-    ("M5", "E1"),
+    ("M5", "E4"),
 )
-HELPS = (("M3", "M6"), ("M4", "M7"), ("M5", "M8"))
+HELPS = (("M3", "M6"), ("M4", "M7"), ("M5", "M8"), ("E4", "E5"))
