@@ -47,6 +47,8 @@ def unbiased(*, thresholds: Sequence[float], closures: Sequence[float]) -> Rows:
     best = float(np.asarray(thresholds)[np.argmin(off)])
     yield Near(best, 0.0, 0.05), RIGHT
     for threshold, closure in zip(thresholds, closures, strict=True):
+        if threshold == best:
+            continue
         side = "too heavy: cut more" if closure > 1 else "too light: cut less"
         yield Near(threshold, 0.0, 0.05), f"there the median response of the mass is {closure:.3f}, {side}."
     yield ..., "answer with a value of the slider, in GeV."

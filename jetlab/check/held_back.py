@@ -78,7 +78,7 @@ def dealt(sample: JetSample) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.
 
 
 def open_collisions(crossings: Crossings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions of the hard and of the minimum-bias collisions that `check.build` does not judge with: three in four."""
+    """Positions of the hard and the minimum-bias collisions that `check.build` does not judge with: three in four."""
     hard, pool = (np.arange(len(each)) for each in (crossings.hard, crossings.minimum_bias))
     return hard[hard % 4 != 3], pool[pool % 4 != 3]
 
