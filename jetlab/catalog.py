@@ -205,6 +205,13 @@ ENTRIES = {
         "BSD-3",
         command="jetlab simulate flavour --jets 600000 --output {path}",
     ),
+    "pile_up": Entry(
+        "QCD and W jets at 13 TeV without pile-up, and minimum-bias collisions to lay over them; shipped with the kit",
+        "pile_up.h5",
+        "2 MB",
+        "BSD-3",
+        opening="jetlab.pile_up.read_crossings({path!r})",
+    ),
     "cms2011_jets": Entry(
         "real CMS jets of 2011, run 160578, as in the DS@HEP 2017 hands-on: no labels, no generator jets",
         "cms2011_jets.npy",

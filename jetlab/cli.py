@@ -107,6 +107,15 @@ def _parser() -> argparse.ArgumentParser:
         help="take the likelihoods' templates of this nominal sample, by simulating their jets again (own jets)",
     )
     flavour.set_defaults(run=_simulate_flavour)
+    pile_up = samples.add_parser(
+        "pile-up",
+        help="hard and minimum-bias collisions at 13 TeV, to be overlaid",
+        description="Simulate QCD and W jets at 13 TeV, and minimum-bias collisions to lay over them. "
+        "An interrupted run resumes when the same command is given again.",
+    )
+    _add_chunks(pile_up, "jets wanted, a third of them W", "HDF5 file to write")
+    pile_up.add_argument("--pool", type=_positive, default=3000, metavar="N", help="minimum-bias collisions (3000)")
+    pile_up.set_defaults(run=_simulate_pile_up)
     hits = samples.add_parser(
         "hits",
         help="events of the tracking lesson's toy detector",
@@ -208,8 +217,16 @@ def _simulate_flavour(options: argparse.Namespace) -> int:
     return 0
 
 
+def _simulate_pile_up(options: argparse.Namespace) -> int:
+    from jetlab.simulation import simulate_pile_up
+
+    simulate_pile_up(**_chunk_options(options), pool=options.pool)
+    return 0
+
+
 def _chunk_options(options: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in ("jets", "seed", "workers", "output", "variation", "dask")}
+    names = ("jets", "seed", "workers", "output", "variation", "dask")
+    return {name: getattr(options, name) for name in names if name in options}
 
 
 def _failed(reason: object) -> int:

@@ -55,6 +55,18 @@ def test_simulate_flavour_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) 
     assert calls == [given, given | asked]
 
 
+def test_simulate_pile_up_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    module = types.ModuleType("jetlab.simulation")
+    module.simulate_pile_up = lambda **options: calls.append(options)
+    monkeypatch.setitem(sys.modules, "jetlab.simulation", module)
+    words = ["simulate", "pile-up", "--jets", "50", "--output", "p.h5"]
+    assert cli.main(words) == 0
+    assert cli.main([*words, "--seed", "3", "--pool", "70"]) == 0
+    given = {"jets": 50, "seed": 1, "workers": 2, "output": Path("p.h5"), "dask": None, "pool": 3000}
+    assert calls == [given, given | {"seed": 3, "pool": 70}]
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

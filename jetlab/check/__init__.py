@@ -5,7 +5,7 @@
 """
 
 from jetlab.check.engine import NOT_ANSWERED, exercise, exercises, verdict
-from jetlab.check.held_back import without_held_back
+from jetlab.check.held_back import open_collisions, without_held_back
 from jetlab.check.predictions import predict, reveal
 from jetlab.check.progress import progress
 from jetlab.check.tasks import build
@@ -15,6 +15,7 @@ __all__ = [
     "build",
     "exercise",
     "exercises",
+    "open_collisions",
     "predict",
     "progress",
     "reveal",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from jetlab import catalog, inputs, jets
 from jetlab.config import RunConfig
+from jetlab.io.readout import Crossings
 from jetlab.io.sample import JetSample
 from jetlab.training import Inputs, clock
 
@@ -74,6 +75,12 @@ def dealt(sample: JetSample) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.
     pt, eta, is_w = sample["jet_pt_ak7"], sample["jet_eta_ak7"], sample["jet_isW_ak7"] == 1
     weight = jets.reweight(pt, eta, is_w, sample["mcweight"], train=train)
     return (train, validation, held_back), weight
+
+
+def open_collisions(crossings: Crossings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions of the hard and the minimum-bias collisions that `check.build` does not judge with: three in four."""
+    hard, pool = (np.arange(len(each)) for each in (crossings.hard, crossings.minimum_bias))
+    return hard[hard % 4 != 3], pool[pool % 4 != 3]
 
 
 def opened(sample: JetSample) -> NDArray[np.int64]:

@@ -376,4 +376,21 @@ CASES = {
         8,
         {1800: "turn it round", 800: "turn it round", 200: "pass the second as well", 7: "A / B = C / D"},
     ),
+    "E3.01": (
+        {"rho": 10.0},
+        15.4,
+        {19.6: "square around", 44.0: "circumference", 10.0: "another area", 7: "density times area"},
+    ),
+    "E3.02": ({}, "b", {"a": "is the same", "c": "nobody tells", "x": "one letter"}),
+    "E3.03": (
+        {"thresholds": [0.0, 0.5, 1.0, 2.0], "closures": [1.4, 1.1, 0.98, 0.9]},
+        1.0,
+        {0.5: "cut more", 2.0: "cut less", 7: "value of the slider"},
+    ),
+    "E3.04": (
+        {"size": 5, "channels": 3},
+        76,
+        {75: "and the bias", 26: "at once", 25: "there is a bias", 676: "used everywhere", 7: "input images"},
+    ),
+    "E3.05": ({}, "a", {"b": "calculated later", "c": "does not matter", "x": "one letter"}),
 }

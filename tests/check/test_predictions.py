@@ -186,6 +186,20 @@ CASES = {
         "a",
         {"b": "the same jets", "c": "What fools one"},
     ),
+    "E3.P1": ({"pt": Estimate(1.07, 0.001), "mass": Estimate(1.4, 0.01)}, "c", {"a": "distance", "b": "distance"}),
+    "E3.P2": (
+        {
+            "resolutions": {
+                "area": Estimate(0.16, 0.01),
+                "SoftKiller": Estimate(0.15, 0.01),
+                "PUPPI": Estimate(0.08, 0.01),
+            }
+        },
+        "c",
+        {"a": "PUPPI alone", "b": "PUPPI alone"},
+    ),
+    "E3.P3": ({"gain": Estimate(0.08, 0.03)}, "a", {"b": "76 numbers", "c": "76 numbers"}),
+    "E3.P4": ({"gain": Estimate(0.2, 0.03)}, "a", {"b": "told how many", "c": "tells it how much"}),
 }
 
 
@@ -301,6 +315,14 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
         ("M8.P6", {"light": Estimate(1.1, 0.2), "c": Estimate(1.3, 0.05)}, "a"),
         ("M8.P6", {"light": Estimate(0.5, 0.1), "c": Estimate(1.0, 0.05)}, "c"),
         ("M8.P6", {"light": Estimate(0.5, 0.1), "c": Estimate(1.3, 0.05)}, "b"),
+        ("E3.P1", {"pt": Estimate(1.2, 0.001), "mass": Estimate(1.1, 0.01)}, "a"),
+        ("E3.P1", {"pt": Estimate(1.1, 0.001), "mass": Estimate(1.1, 0.01)}, "b"),
+        ("E3.P2", {"resolutions": {name: Estimate(k, 0.01) for k, name in enumerate("ASP", start=1)}}, "a"),
+        ("E3.P2", {"resolutions": {name: Estimate(abs(k - 1), 0.01) for k, name in enumerate("ASP")}}, "b"),
+        ("E3.P3", {"gain": Estimate(0.02, 0.03)}, "b"),
+        ("E3.P3", {"gain": Estimate(-0.2, 0.03)}, "c"),
+        ("E3.P4", {"gain": Estimate(0.02, 0.03)}, "b"),
+        ("E3.P4", {"gain": Estimate(-0.2, 0.03)}, "c"),
         ("E1.P1", {"difference": Estimate(0.01, 0.001)}, "a"),
         ("E1.P1", {"difference": Estimate(-0.01, 0.001)}, "c"),
         ("E1.P2", {"first": 0.1, "second": 0.05}, "a"),
