@@ -74,13 +74,14 @@ def two_sample_auc(real: ArrayLike, generated: ArrayLike, seed: int = 0) -> Esti
     return Estimate((one + other) / 2, float(np.hypot(error, another)) / 2)
 
 
-def copied(generated: ArrayLike, train: ArrayLike, held_back: ArrayLike, seed: int = 0) -> Estimate:
-    """Share of generated examples (n, features) whose nearest real example is one of the training.
+def copied(generated: ArrayLike, train: ArrayLike, held_back: ArrayLike) -> Estimate:
+    """Share of generated examples (n, features) that are copies of training examples, or nearly so.
 
-    Looked for among as many training as held-back examples, drawn where one are more; features are scaled by their
-    standard deviation among the held-back ones. 0.5: the training examples are no nearer than others; 1: a network that
-    has learnt them by heart. Equal distances count half. The uncertainty is binomial, and lacks what other real
-    examples would say. Raises MetricError as `two_sample_auc`, and for a feature that is constant.
+    A fresh example is as near to one real example as to any other: of its nearest ones a share p0 is of the training,
+    that of the training examples among all real ones. So share p of the generated ones means (p - p0) / (1 - p0)
+    copies; by chance that may be below zero. Features are scaled by their standard deviation among the held-back
+    examples; equal distances count half. The uncertainty is binomial, and lacks what other real examples would say.
+    Raises MetricError as `two_sample_auc`, and for a feature that is constant.
     """
     from scipy.spatial import cKDTree
 
@@ -93,10 +94,11 @@ def copied(generated: ArrayLike, train: ArrayLike, held_back: ArrayLike, seed: i
     width = real[1].std(axis=0)
     if not (width > 0).all():
         raise MetricError("A feature is constant among the held-back examples; leave it out.")
-    rng, n = np.random.default_rng(seed), min(map(len, real))
-    near = [cKDTree(rng.permutation(each)[:n] / width).query(new / width)[0] for each in real]
+    near = [cKDTree(each / width).query(new / width)[0] for each in real]
     share = float(np.mean(near[0] < near[1]) + np.mean(near[0] == near[1]) / 2)
-    return Estimate(share, float(np.sqrt(max(share * (1 - share), 1 / len(new)) / len(new))))
+    fresh = len(real[0]) / sum(map(len, real))
+    error = np.sqrt(max(share * (1 - share), 1 / len(new)) / len(new))
+    return Estimate((share - fresh) / (1 - fresh), float(error) / (1 - fresh))
 
 
 def _finite(name: str, values: ArrayLike, dimensions: int) -> Floats:

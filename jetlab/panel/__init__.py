@@ -2,6 +2,7 @@
 
 from jetlab.panel.clouds import CloudPanel
 from jetlab.panel.flavour import FlavourPanel
+from jetlab.panel.flows import FlowPanel
 from jetlab.panel.guess import Guess
 from jetlab.panel.jes import JesPanel
 from jetlab.panel.runs import Goal
@@ -15,6 +16,7 @@ __all__ = [
     "CloudPanel",
     "FeaturesPanel",
     "FlavourPanel",
+    "FlowPanel",
     "Goal",
     "Guess",
     "JesPanel",

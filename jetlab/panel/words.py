@@ -45,6 +45,8 @@ _WORDS: dict[str, Callable[[Any], str]] = {
     "blocks": lambda n: counted(n, "block"),
     "width": lambda n: f"width {n}",
     "heads": lambda n: counted(n, "head"),
+    # Of normalising flows.
+    "transforms": lambda n: counted(n, "transform"),
     # Of flavour taggers.
     "maxout": lambda used: "Maxout layers" if used else "dense layers",
     "ip2d": {True: "IP2D", False: "no IP2D"}.__getitem__,

@@ -52,6 +52,7 @@ TRACK_RUNS = _runs("score", (60400, 0.91), (2000, 0.6), (12000, 0.86), (18000, 0
 CLOSURE_RUNS = _runs("closure_in_the_worst_bin", (193, 0.985), (25, 0.93), (97, 0.976), (145, 0.98))
 FLAVOUR_RUNS = _runs("tuned_c_rejection", (8000, 5.9), (700, 4.1), (2000, 5.2), (2900, 5.4))
 CLOUD_RUNS = _runs("auc", (27_000, 0.966), (2000, 0.95), (9000, 0.963), (9900, 0.964))
+FLOW_RUNS = _runs("log_density", (27_000, -4.49), (2000, -4.9), (9000, -4.52), (9900, -4.51))
 CURVES = {"val_loss": [0.6, 0.4, 0.5, 0.7, 0.8], "loss": [0.6, 0.4, 0.3, 0.2, 0.1]}
 
 CASES = {
@@ -356,5 +357,30 @@ CASES = {
         {"runs": CLOUD_RUNS, "goal": Goal(0.962, 10_000)},
         3,
         {1: "27,000 parameters", 2: "0.9500", 4: "run 3 does so", 5: "first column"},
+    ),
+    "E4.01": ({}, 2 * np.log(2), {np.log(2): "adds both", 0.5: "probability", 0: "always right", 7: "log(1/2)"}),
+    "E4.02": (
+        {},
+        -0.3,
+        {0.3: "sign", np.exp(-0.3): "determinant", -0.7: "negative", -0.1: "*sum*", 7: "product of the diagonal"},
+    ),
+    "E4.03": ({}, "c", {"a": "always whole", "b": "spike", "x": "one letter"}),
+    "E4.04": (
+        {},
+        -1.2 - np.log(10),
+        {
+            np.log(10) - 1.2: "Mind the sign",
+            -1.2: "were a unit",
+            -0.12: "logarithm is not",
+            -12: "are added",
+            np.exp(-1.2) / 10: "asked for is its logarithm",
+            7: "1/10",
+        },
+    ),
+    "E4.05": ({"steps": 20}, 40, {20: "Euler", 600: "in one go", 1200: "in one go", 7: "two looks"}),
+    "E4.06": (
+        {"runs": FLOW_RUNS, "goal": Goal(-4.55, 10_000, "log_density")},
+        3,
+        {1: "27,000 parameters", 2: "-4.9000", 4: "run 3 does so", 5: "first column"},
     ),
 }
