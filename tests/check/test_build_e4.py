@@ -33,7 +33,7 @@ def smeared(n):
 def test_the_parts_are_those_of_the_lesson_and_others():
     mine, others = e4.parts()
     np.testing.assert_array_equal(mine, known())
-    assert not np.isin(others[:, 0], mine[:, 0]).any()
+    assert not {tuple(row) for row in others} & {tuple(row) for row in mine}
     assert 1500 < len(others) < 4000
 
 
