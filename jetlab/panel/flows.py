@@ -131,8 +131,8 @@ class FlowPanel(LivePanel):
         # Few jets lie in the tails.
         ends = np.quantile(self._real, [0.002, 0.998], axis=0).T
         marginals = {
-            label: partial(marginal, real=self._real, number=number, label=label, bins=np.linspace(*end, BINS + 1))
-            for number, (label, end) in enumerate(zip(labels, ends, strict=True))
+            label: partial(marginal, real=self._real, number=number, label=label, bins=np.linspace(low, high, BINS + 1))
+            for number, (label, (low, high)) in enumerate(zip(labels, ends, strict=True))
         }
         self.SHOWN = ("loss", labels[0])  # type: ignore[misc]  # what there is to show depends on the features
         super().__init__(controls, self._fit, known, {**views.LOSS, **marginals}, tested=False, goal=goal)
