@@ -1,6 +1,6 @@
 """How good a result is: taggers, comparisons between them, response and jet energy scale. Numbers only, no plots."""
 
-from jetlab.metrics import comparison, flavour, jes, response
+from jetlab.metrics import comparison, flavour, generation, jes, response
 from jetlab.metrics.estimate import Estimate, Floats, MetricError
 from jetlab.metrics.tagging import (
     WORKING_POINTS,
@@ -27,6 +27,7 @@ __all__ = [
     "effective_size",
     "evaluate",
     "flavour",
+    "generation",
     "jes",
     "over_seeds",
     "rejection",

@@ -3,6 +3,7 @@
 from jetlab.panel.clouds import CloudPanel
 from jetlab.panel.decorrelation import DecorrelationPanel
 from jetlab.panel.flavour import FlavourPanel
+from jetlab.panel.flows import FlowPanel
 from jetlab.panel.guess import Guess
 from jetlab.panel.jes import JesPanel
 from jetlab.panel.runs import Goal
@@ -17,6 +18,7 @@ __all__ = [
     "DecorrelationPanel",
     "FeaturesPanel",
     "FlavourPanel",
+    "FlowPanel",
     "Goal",
     "Guess",
     "JesPanel",

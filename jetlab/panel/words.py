@@ -52,6 +52,8 @@ _WORDS: dict[str, Callable[[Any], str]] = {
         "adversary": "adversary",
     }.__getitem__,
     "strength": lambda strength: f"strength {strength:g}" if strength else "no penalty",
+    # Of normalising flows.
+    "transforms": lambda n: counted(n, "transform"),
     # Of flavour taggers.
     "maxout": lambda used: "Maxout layers" if used else "dense layers",
     "ip2d": {True: "IP2D", False: "no IP2D"}.__getitem__,

@@ -57,6 +57,7 @@ SHARP_RUNS = [
     SimpleNamespace(number=number, metrics={"rejection_50": Estimate(r, 1.0), "jsd": Estimate(jsd, 0.02)})
     for number, (r, jsd) in enumerate([(20.0, 0.3), (6.0, 0.01), (9.0, 0.02)], start=1)
 ]
+FLOW_RUNS = _runs("log_density", (27_000, -4.49), (2000, -4.9), (9000, -4.52), (9900, -4.51))
 CURVES = {"val_loss": [0.6, 0.4, 0.5, 0.7, 0.8], "loss": [0.6, 0.4, 0.3, 0.2, 0.1]}
 
 CASES = {
@@ -393,4 +394,29 @@ CASES = {
         {75: "and the bias", 26: "at once", 25: "there is a bias", 676: "used everywhere", 7: "input images"},
     ),
     "E3.05": ({}, "a", {"b": "calculated later", "c": "does not matter", "x": "one letter"}),
+    "E4.01": ({}, 2 * np.log(2), {np.log(2): "adds both", 0.5: "probability", 0: "always right", 7: "log(1/2)"}),
+    "E4.02": (
+        {},
+        -0.3,
+        {0.3: "sign", np.exp(-0.3): "determinant", -0.7: "negative", -0.1: "*sum*", 7: "product of the diagonal"},
+    ),
+    "E4.03": ({}, "c", {"a": "always whole", "b": "spike", "x": "one letter"}),
+    "E4.04": (
+        {},
+        -1.2 - np.log(10),
+        {
+            np.log(10) - 1.2: "Mind the sign",
+            -1.2: "were a unit",
+            -0.12: "logarithm is not",
+            -12: "are added",
+            np.exp(-1.2) / 10: "asked for is its logarithm",
+            7: "1/10",
+        },
+    ),
+    "E4.05": ({"steps": 20}, 40, {20: "Euler", 600: "in one go", 1200: "in one go", 7: "two looks"}),
+    "E4.06": (
+        {"runs": FLOW_RUNS, "goal": Goal(-4.55, 10_000, "log_density")},
+        3,
+        {1: "27,000 parameters", 2: "-4.9000", 4: "run 3 does so", 5: "first column"},
+    ),
 }

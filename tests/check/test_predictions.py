@@ -11,6 +11,7 @@ from jetlab.check import predictions, solved
 from jetlab.errors import ArgumentError
 from jetlab.metrics import Estimate
 from jetlab.metrics.hunt import Excess, Regions
+from jetlab.metrics import Estimate, generation
 from tests.check.test_engine import ODD
 from tests.panel.by_label import labelled, texts
 
@@ -200,6 +201,19 @@ CASES = {
     ),
     "E3.P3": ({"gain": Estimate(0.08, 0.03)}, "a", {"b": "76 numbers", "c": "76 numbers"}),
     "E3.P4": ({"gain": Estimate(0.2, 0.03)}, "a", {"b": "told how many", "c": "tells it how much"}),
+    "E4.P1": ({"modes": 3, "smooth": 8}, "c", {"a": "asks for all", "b": "place to place"}),
+    "E4.P2": (
+        {"auc": Estimate(0.52, 0.01), "floor": Estimate(0.5, 0.01)},
+        "a",
+        {"b": "all correlations", "c": "easy for a flow"},
+    ),
+    "E4.P3": ({"share": Estimate(0.02, 0.03)}, "a", {"b": "hits none", "c": "one smooth density"}),
+    "E4.P4": (
+        {"distance": generation.Distance(Estimate(4.0, 0.2), Estimate(0.8, 0.3))},
+        "b",
+        {"a": "takes longest", "c": "sum of all"},
+    ),
+    "E4.P5": ({"ratio": 2000.0}, "b", {"a": "products of matrices", "c": "full detector"}),
 }
 
 
@@ -348,6 +362,16 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
         ("E2.P4", {"plain": Excess(20.0, Estimate(52, 5), -3.2, np.ones(1))}, "c"),
         ("E2.P5", {"plain": Regions(Estimate(300, 30), Estimate(310, 30))}, "b"),
         ("E2.P5", {"plain": Regions(Estimate(300, 30), Estimate(510, 30))}, "c"),
+        ("E4.P1", {"modes": 8, "smooth": 8}, "a"),
+        ("E4.P1", {"modes": 5, "smooth": 8}, "b"),
+        ("E4.P2", {"auc": Estimate(0.6, 0.01), "floor": Estimate(0.5, 0.01)}, "b"),
+        ("E4.P2", {"auc": Estimate(0.7, 0.01), "floor": Estimate(0.5, 0.01)}, "c"),
+        ("E4.P3", {"share": Estimate(0.4, 0.01)}, "b"),
+        ("E4.P3", {"share": Estimate(0.9, 0.01)}, "c"),
+        ("E4.P4", {"distance": generation.Distance(Estimate(1.0, 0.2), Estimate(0.8, 0.3))}, "a"),
+        ("E4.P4", {"distance": generation.Distance(Estimate(20.0, 0.2), Estimate(0.8, 0.3))}, "c"),
+        ("E4.P5", {"ratio": 20.0}, "a"),
+        ("E4.P5", {"ratio": 1e6}, "c"),
         ("M8.P7", {"nominal": 100.0, "other": 95.0}, "a"),
         ("M8.P7", {"nominal": 100.0, "other": 75.0}, "b"),
         ("P1.P4", {"training": 0.01, "validation": 0.01, "noise": 0.2}, "a"),

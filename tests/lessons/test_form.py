@@ -28,6 +28,7 @@ CONVERTED = (
     "extras/E1_representations",
     "extras/E2_decorrelation",
     "extras/E3_pile_up",
+    "extras/E4_generation",
 )
 #: Minutes of reading (words a minute) and of each thing to do; what the cells themselves take is added to that.
 WORDS, MINUTES = 200, {"exercise": 5, "build": 10, "predict": 1, "panel": 10}
