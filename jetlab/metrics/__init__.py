@@ -1,6 +1,6 @@
 """How good a result is: taggers, comparisons between them, response and jet energy scale. Numbers only, no plots."""
 
-from jetlab.metrics import comparison, flavour, jes, response
+from jetlab.metrics import anomaly, comparison, elsewhere, flavour, hunt, jes, response
 from jetlab.metrics.estimate import Estimate, Floats, MetricError
 from jetlab.metrics.tagging import (
     WORKING_POINTS,
@@ -21,12 +21,15 @@ __all__ = [
     "Floats",
     "MetricError",
     "accuracy",
+    "anomaly",
     "auc",
     "background_efficiency",
     "comparison",
     "effective_size",
+    "elsewhere",
     "evaluate",
     "flavour",
+    "hunt",
     "jes",
     "over_seeds",
     "rejection",
