@@ -1,6 +1,6 @@
 """Networks, from a run configuration: the Keras model, what it is trained for, and its code to copy."""
 
-from jetlab.models import keras_code, objectives, penalties
+from jetlab.models import flows, keras_code, objectives, penalties
 from jetlab.models.clouds import PARTICLE_NET, PARTICLE_NET_LITE, neighbours, particle_net, particle_transformer
 from jetlab.models.layers import maxout
 from jetlab.models.lorentz import lorentz_net
@@ -18,6 +18,7 @@ __all__ = [
     "dense",
     "dense_batch_norm",
     "describe",
+    "flows",
     "keras_code",
     "lorentz_net",
     "maxout",
