@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from jetlab import catalog
+from jetlab import shipped
 from jetlab.errors import ArgumentError
 from jetlab.io.checks import existing, reading
 from jetlab.io.sample import DataError
@@ -28,6 +28,9 @@ Scorer = Callable[[Floats], NDArray[Any]]
 #: Learns from inputs (n, n_inputs), labels 0 and 1 (n,) and weights (n,) of mean one, with a seed.
 Learner = Callable[[Floats, NDArray[Any], Floats, int], Scorer]
 
+#: The pairs that come with the kit, and how they were made.
+SHIPPED = "dijets.h5"
+COMMAND = "jetlab simulate dijets --events 70000 --signal 12000 --seed 2021 --output"
 #: What the searches look at, besides the mass of the pair.
 FEATURES = ("m1", "m2", "tau21_1", "tau21_2")
 #: Bins of the mass of a pair, GeV.
@@ -55,7 +58,8 @@ class Pairs:
 
     def inside(self, window: Window) -> NDArray[np.bool_]:
         """Which pairs have a mass in the window [GeV], (n,)."""
-        return (self["mjj"] > window[0]) & (self["mjj"] < window[1])
+        chosen: NDArray[np.bool_] = (self["mjj"] > window[0]) & (self["mjj"] < window[1])
+        return chosen
 
     @property
     def is_signal(self) -> NDArray[np.bool_]:
@@ -64,19 +68,30 @@ class Pairs:
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Pairs:
-    """Read the pairs of jets of a file that `jetlab simulate dijets` made, by default those that come with the kit.
+    """Read the pairs of jets of a file that `jetlab simulate dijets` made.
+
+    By default those that come with the kit, or of the same name in the folder $JETLAB_DATA.
 
     Raises:
         DataError: no such file, a damaged one, or one without pairs of jets.
     """
-    file = existing(Path(path) if path is not None else catalog.path("dijets"))
+    file = existing(path if path is not None else _shipped())
     with reading(file, "HDF5"), h5py.File(file, "r") as stored:
         group = stored.get("events", {})
         columns = {name: np.asarray(group[name], dtype=np.float64) for name in group}
     missing = [name for name in ("mjj", "is_signal", *FEATURES) if name not in columns]
     if missing:
-        raise DataError(f"{file} holds no pairs of jets: it lacks {', '.join(missing)}. Make it: jetlab simulate dijets.")
+        raise DataError(f"{file} holds no pairs of jets: it lacks {', '.join(missing)}. Make one: `{COMMAND} FILE.h5`.")
     return Pairs(columns)
+
+
+def _shipped() -> Path:
+    folders = [Path(os.environ["JETLAB_DATA"]).expanduser()] if os.environ.get("JETLAB_DATA") else []
+    found = next((folder / SHIPPED for folder in (*folders, shipped.DATA) if (folder / SHIPPED).is_file()), None)
+    if found is None:
+        file = shipped.DATA / SHIPPED
+        raise DataError(f"{file} is missing: {shipped.remedy('data')}, or make it: `{COMMAND} {file}`.")
+    return found
 
 
 def joined(*parts: Pairs) -> Pairs:
@@ -106,6 +121,16 @@ def inject(pairs: Pairs, window: Window, share: float, seed: int) -> tuple[Pairs
     return pairs.take(data), pairs.take(np.sort(drawn[n:]))
 
 
+def opened(pairs: Pairs) -> Pairs:
+    """The pairs that lessons have: all but three in twenty, which are held back."""
+    return pairs.take(np.arange(len(pairs)) % 20 >= 3)
+
+
+def held_back(pairs: Pairs) -> Pairs:
+    """The pairs that lessons do not have, by which a participant's own score is judged."""
+    return pairs.take(np.arange(len(pairs)) % 20 < 3)
+
+
 def inputs(pairs: Pairs, extra: tuple[str, ...] = ()) -> Floats:
     """What a network or a density is fed, (n, 4 + len(extra)): numbers without edges, of about mean 0 and width 1.
 
@@ -131,10 +156,10 @@ def sidebands(mjj: Floats, window: Window, width: float) -> NDArray[np.bool_]:
 
 
 def cwola_weights(mjj: Floats, window: Window, width: float) -> Floats:
-    """Weights (n,) of events for CWoLa: window, sideband below and sideband above count 2 : 1 : 1, all others 0.
+    """Weights (n,) of events for CWoLa: window, sideband below and sideband above count 2 : 1 : 1, others 0.
 
-    So a feature that grows evenly with the mass is on average the same in the window and beside it. Raises ArgumentError
-    where one of the three is empty.
+    So a feature that grows evenly with the mass is on average the same in the window and beside it. Raises
+    ArgumentError where one of the three is empty.
     """
     beside = sidebands(mjj, window, width)
     parts = (mjj > window[0]) & (mjj < window[1]), beside & (mjj < window[0]), beside & (mjj > window[1])
@@ -143,7 +168,8 @@ def cwola_weights(mjj: Floats, window: Window, width: float) -> Floats:
         if not part.any():
             raise ArgumentError(f"cwola: no event lies in {window} GeV, or beside it within {width:g} GeV; move it.")
         weight[part] = worth / part.sum()
-    return weight / weight[weight > 0].mean()
+    weight /= weight[weight > 0].mean()
+    return weight
 
 
 @dataclass(frozen=True)
@@ -156,6 +182,24 @@ class Scores:
 
     data: Floats
     others: Floats
+
+
+def ranked(score: NDArray[Any], others: NDArray[Any]) -> Scores:
+    """Scores of data (n,) and of other events (m,), of any scale, as ranks among the data."""
+    order = np.sort(score)
+    return Scores(*(np.searchsorted(order, each) / len(order) for each in (score, others)))
+
+
+def balanced(y: NDArray[Any], chosen: NDArray[np.bool_]) -> Floats:
+    """Weights (n,) of mean one with which both labels count alike among the chosen events; the others get 0."""
+    weight = np.zeros(len(y))
+    for label in (0, 1):
+        part = chosen & (y == label)
+        if not part.any():
+            raise ArgumentError(f"balanced: none of the chosen events has the label {label}; a classifier needs both.")
+        weight[part] = 1 / part.sum()
+    weight /= weight[chosen].mean()
+    return weight
 
 
 def out_of_fold(
@@ -187,11 +231,11 @@ def out_of_fold(
         taught[2] = taught[2] / taught[2].mean()
         score = learner(taught[0], taught[1], taught[2], seed + k)
         ours = np.asarray(score(x[fold == k]), dtype=np.float64)
-        ranks = np.sort(ours)
-        found.data[fold == k] = np.searchsorted(ranks, ours) / len(ranks)
-        if (other_fold == k).any():
-            theirs = np.asarray(score(others[other_fold == k]), dtype=np.float64)
-            found.others[other_fold == k] = np.searchsorted(ranks, theirs) / len(ranks)
+        theirs = (
+            np.asarray(score(others[other_fold == k]), dtype=np.float64) if (other_fold == k).any() else np.empty(0)
+        )
+        both = ranked(ours, theirs)
+        found.data[fold == k], found.others[other_fold == k] = both.data, both.others
     return found
 
 
@@ -230,10 +274,10 @@ def against_samples(
     return out_of_fold(learner, x, np.ones(len(x)), weight, fold, others, reference, seed)
 
 
-def trees(x: Floats, y: NDArray[Any], weight: Floats, seed: int, members: int = 5) -> Scorer:
-    """Boosted trees, the strong simple learner: the mean of several, each with a validation part of its own.
+def trees(x: Floats, y: NDArray[Any], weight: Floats, seed: int, members: int = 4) -> Scorer:
+    """Boosted trees, the strong simple learner: the mean of several, each grown on four fifths of the events.
 
-    Shallow ones that stop early: signal is a per mille of what they see, and the rest is noise that deep ones learn.
+    Few and small ones: a few per mille of what they see is signal, and the rest is noise, which large ones learn.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -242,7 +286,12 @@ def trees(x: Floats, y: NDArray[Any], weight: Floats, seed: int, members: int = 
     for _ in range(members):
         bag = rng.random(len(x)) < 0.8
         model = HistGradientBoostingClassifier(
-            max_iter=60, learning_rate=0.1, max_leaf_nodes=16, min_samples_leaf=40, l2_regularization=1.0
+            max_iter=40,
+            learning_rate=0.1,
+            max_leaf_nodes=8,
+            min_samples_leaf=20,
+            l2_regularization=1.0,
+            early_stopping=False,
         )
         grown.append(model.fit(x[bag], y[bag], sample_weight=weight[bag]))
     return lambda events: np.mean([model.predict_proba(events)[:, 1] for model in grown], axis=0)

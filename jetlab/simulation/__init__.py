@@ -1,11 +1,12 @@
-"""Simulated jets: Pythia 8, pile-up, detectors, FastJet. Here those of the CMS 2011 schema, in `flavour` others.
+"""Simulated jets: Pythia 8, pile-up, detectors, FastJet. Here those of the CMS 2011 schema.
 
-The order of the modules is the order of the data: generator -> pile_up -> detector -> reconstruction -> chunk ->
+Others are in `flavour` and `dijets`. The order of the modules is the order of the data: generator -> pile_up -> detector -> reconstruction -> chunk ->
 correction -> merging -> production (one file). `farm` makes chunks in parallel, for any sample.
 """
 
+from jetlab.simulation.dijets import simulate_dijets
 from jetlab.simulation.farm import SimulationError
 from jetlab.simulation.flavour import simulate_flavour
 from jetlab.simulation.production import simulate_jets
 
-__all__ = ["SimulationError", "simulate_flavour", "simulate_jets"]
+__all__ = ["SimulationError", "simulate_dijets", "simulate_flavour", "simulate_jets"]

@@ -1,8 +1,8 @@
 """`jetlab simulate dijets`: pairs of jets near 1 TeV at 7 TeV, from QCD and from a resonance that nobody announced.
 
-The resonance is a W' that decays to two new particles X and Y, each to two quarks: Pythia's W' -> W Z with other masses,
-in the manner of the LHC Olympics (arXiv:2101.08320). To make a hundred thousand events in an hour, there is neither
-pile-up nor an underlying event, and the detector is no more than a resolution for each kind of particle.
+The resonance is a W' that decays to two new particles X and Y, each to two quarks: Pythia's W' -> W Z with other
+masses, in the manner of the LHC Olympics (arXiv:2101.08320). To make a hundred thousand events in an hour, there is
+neither pile-up nor an underlying event, and the detector is no more than a resolution for each kind of particle.
 """
 
 import functools
@@ -106,7 +106,7 @@ def simulate_dijets(
 ) -> Path:
     """Simulate `events` pairs of QCD jets and `signal` of the resonance, and write them to the HDF5 file `output`.
 
-    Selected: the two leading jets (anti-kT, R = 1.0) within |eta| < 2, less than 1.3 apart in eta, 800 < mjj < 1500 GeV.
+    Selected: two leading jets (anti-kT, R = 1.0) within |eta| < 2, less than 1.3 apart in eta, 800 < mjj < 1500 GeV.
     A chunk takes ten to twenty seconds; finished ones are kept in `<output>.parts` and used again if the run is
     interrupted. `workers` only changes the time; they are processes here, or those of the Dask scheduler at the address
     `dask`, which must see the same folder. Returns the path written.
@@ -178,7 +178,7 @@ def measured(particles: Particles, detector: Detector, rng: np.random.Generator)
 
 
 def pairs(particles: Particles, n_events: int) -> dict[str, Array]:
-    """The columns (without `is_signal`) of those events whose two leading jets are a pair in the range of the sample."""
+    """The columns (without `is_signal`) of those events whose leading jets are a pair in the range of the sample."""
     px, py, pz = (particles.pt * f for f in (np.cos(particles.phi), np.sin(particles.phi), np.sinh(particles.eta)))
     flat = ak.zip({"px": px, "py": py, "pz": pz, "E": particles.energy}, with_name="Momentum4D")
     count = np.bincount(particles.event, minlength=n_events)
@@ -190,7 +190,7 @@ def pairs(particles: Particles, n_events: int) -> dict[str, Array]:
     jets, constituents = jets[leading], index[leading] + first
     two = ak.num(jets) == 2
     jets, constituents = jets[two], constituents[two]
-    momentum = np.stack([ak.to_numpy(jets[name]) for name in ("px", "py", "pz", "E")])  # (4, n, 2)
+    momentum = np.stack([ak.to_numpy(ak.flatten(jets[name])) for name in ("px", "py", "pz", "E")]).reshape(4, -1, 2)
     pt = np.hypot(momentum[0], momentum[1])
     eta = np.arcsinh(momentum[2] / pt)
     total = momentum.sum(axis=2)
