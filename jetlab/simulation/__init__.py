@@ -1,7 +1,8 @@
-"""Simulated jets: Pythia 8, pile-up, detectors, FastJet. Here those of the CMS 2011 schema.
+"""Simulated jets: Pythia 8, pile-up, detectors, FastJet. Here those of the CMS 2011 schema, others in two modules.
 
-Others are in `flavour` and `dijets`. The order of the modules is the order of the data: generator -> pile_up -> detector -> reconstruction -> chunk ->
-correction -> merging -> production (one file). `farm` makes chunks in parallel, for any sample.
+The order of the modules is the order of the data: generator -> pile_up -> detector -> reconstruction -> chunk ->
+correction -> merging -> production (one file). `farm` makes chunks in parallel, for any sample; `flavour` and `dijets`
+are samples of their own.
 """
 
 from jetlab.simulation.dijets import simulate_dijets
