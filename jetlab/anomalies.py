@@ -30,7 +30,7 @@ Learner = Callable[[Floats, NDArray[Any], Floats, int], Scorer]
 
 #: The pairs that come with the kit, and how they were made.
 SHIPPED = "dijets.h5"
-COMMAND = "jetlab simulate dijets --events 70000 --signal 12000 --seed 2021 --output"
+COMMAND = "jetlab simulate dijets --events 55000 --signal 12000 --seed 2021 --output"
 #: What the searches look at, besides the mass of the pair.
 FEATURES = ("m1", "m2", "tau21_1", "tau21_2")
 #: Bins of the mass of a pair, GeV.

@@ -74,7 +74,7 @@ RESONANCE = Process(
     ),
 )
 #: Selected events in a chunk, measured; only the first guess of how many chunks are needed.
-EXPECTED = {RESONANCE: 1300, QCD_DIJETS: 1200}
+EXPECTED = {RESONANCE: 1340, QCD_DIJETS: 1040}
 
 
 @dataclass(frozen=True)
