@@ -26,6 +26,7 @@ CONVERTED = (
     "07_hit_to_track",
     "08_flavour_tagging",
     "extras/E1_representations",
+    "extras/E5_anomalies",
 )
 #: Minutes of reading (words a minute) and of each thing to do; what the cells themselves take is added to that.
 WORDS, MINUTES = 200, {"exercise": 5, "build": 10, "predict": 1, "panel": 10}
