@@ -13,8 +13,8 @@ def draw() -> Drawing:
     """A spectrum with a bump, and what the window and the sidebands are made of."""
     card = Drawing(
         "Two mixtures",
-        "Left, a falling spectrum of the mass of pairs of jets with a small bump, a window around it and a sideband on "
-        f"either side. Right, what is in them: of {DOTS} events, {SIGNAL['window']} signal events in the window and "
+        "Left, a falling spectrum of the mass of pairs of jets with a small bump, a window around it and a sideband "
+        f"on either side. Right, what is in them: of {DOTS} events, {SIGNAL['window']} signal events in the window and "
         f"{SIGNAL['sidebands']} in the sidebands, all others alike. A classifier of the two mixtures is taught by their "
         "names alone, and gives its highest scores where the signal is.",
         372,

@@ -166,7 +166,11 @@ CASES = {
         "b",
         {"a": "two units", "c": "twice as much"},
     ),
-    "E5.P1": ({"gain": Estimate(1.8, 0.1), "bound": SUPERVISED}, "a", {"b": "rare in many ways", "c": "not signal-like"}),
+    "E5.P1": (
+        {"gain": Estimate(1.8, 0.1), "bound": SUPERVISED},
+        "a",
+        {"b": "rare in many ways", "c": "not the same as signal-like"},
+    ),
     "E5.P2": (
         {"gain": Estimate(9.0, 0.5), "bound": SUPERVISED},
         "c",
@@ -315,7 +319,7 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
         ("E5.P3", {"significance": 3.0}, "b"),
         ("E5.P3", {"significance": 6.0}, "c"),
         ("E5.P4", {"gains": {"CWoLa": [SUPERVISED] * 2, "CATHODE": [SUPERVISED] * 2}}, "b"),
-        ("E5.P4", {"gains": dict.fromkeys(("CWoLa", "CATHODE"), [SUPERVISED, Estimate(2.0, 0.1)])}, "c"),
+        ("E5.P4", {"gains": {name: [SUPERVISED, Estimate(2.0, 0.1)] for name in ("CWoLa", "CATHODE")}}, "c"),
         ("M8.P7", {"nominal": 100.0, "other": 95.0}, "a"),
         ("M8.P7", {"nominal": 100.0, "other": 75.0}, "b"),
         ("P1.P4", {"training": 0.01, "validation": 0.01, "noise": 0.2}, "a"),
