@@ -14,9 +14,9 @@ def draw() -> Drawing:
     card = Drawing(
         "Two mixtures",
         "Left, a falling spectrum of the mass of pairs of jets with a small bump, a window around it and a sideband "
-        f"on either side. Right, what is in them: of {DOTS} events, {SIGNAL['window']} signal events in the window and "
-        f"{SIGNAL['sidebands']} in the sidebands, all others alike. A classifier of the two mixtures is taught by their "
-        "names alone, and gives its highest scores where the signal is.",
+        f"on either side. Right, what is in them: of {DOTS} events, {SIGNAL['window']} signal events in the window "
+        f"and {SIGNAL['sidebands']} in the sidebands, all others alike. A classifier of the two mixtures is taught by "
+        "their names alone, and gives its highest scores where the signal is.",
         372,
     )
     card.text(215, 34, "where to look", anchor="middle", bold=True)
