@@ -64,7 +64,8 @@ class Pairs:
     @property
     def is_signal(self) -> NDArray[np.bool_]:
         """Which pairs are from the resonance, (n,); no search may look at it."""
-        return self["is_signal"] == 1
+        chosen: NDArray[np.bool_] = self["is_signal"] == 1
+        return chosen
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Pairs:
