@@ -20,7 +20,7 @@ def draw() -> Drawing:
         372,
     )
     card.text(215, 34, "where to look", anchor="middle", bold=True)
-    card.text(568, 34, "two mixtures of the same two kinds", anchor="middle", bold=True)
+    card.text(568, 34, "two mixtures", anchor="middle", bold=True)
     _spectrum(card)
     rng = np.random.default_rng(7)
     for name, top in (("window", 60), ("sidebands", 188)):
@@ -28,8 +28,8 @@ def draw() -> Drawing:
     for x, colour, name in ((90, W, "signal"), (190, QCD, "background")):
         card.circle(x, 347, 6.5, fill=colour)
         card.text(x + 14, 352, name, SMALL)
-    card.text(568, 330, "a classifier learns: window or sidebands?", SMALL, "middle")
-    card.text(568, 352, "Only the signal tells them apart.", SMALL, "middle", bold=True)
+    card.text(568, 330, "A classifier learns to tell them apart,", SMALL, "middle")
+    card.text(568, 352, "which only the signal does.", SMALL, "middle", bold=True)
     return card
 
 
