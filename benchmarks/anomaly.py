@@ -19,7 +19,6 @@ started again: benchmarks/results/beyond.json, under "anomaly". `--fresh` begins
 import argparse
 import json
 import statistics
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,44 +153,6 @@ def over_seeds(values: list[Estimate]) -> Estimate:
     return Estimate(statistics.mean(several), float(np.hypot(statistics.mean(each.error for each in values), spread)))
 
 
-def speed(pairs: Pairs, events: int = 16_384, batch: int = 512) -> dict[str, float]:
-    """CPU seconds of an epoch of the flow by a plain loop of GradientTape with a compiled step, over the engine's."""
-    import tensorflow as tf
-
-    qcd = pairs.take(~pairs.is_signal)
-    x = anomalies.inputs(qcd)[:events].astype(np.float32)
-    context = ((qcd["mjj"][:events] - 1000) / 200)[:, np.newaxis].astype(np.float32)
-    rows = np.arange(len(x))
-    data = training.Data.unlabelled((x, context), None, rows, rows[:batch])
-    seconds: dict[str, float] = {}
-    for epochs in (2, 32):
-        model = models.flows.maf(4, transforms=4, nodes=48, context=1).density
-        config = RunConfig(loss="output", batch_size=batch, epochs=epochs, patience=0)
-        began = time.process_time()
-        training.fit(model, config, data)
-        seconds[f"engine_{epochs}"] = time.process_time() - began
-    model = models.flows.maf(4, transforms=4, nodes=48, context=1).density
-    optimizer = keras.optimizers.Adam(1e-3)
-
-    @tf.function
-    def step(one: Any, other: Any) -> None:
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(model([one, other], training=True))
-        optimizer.apply_gradients(
-            zip(tape.gradient(loss, model.trainable_variables), model.trainable_variables, strict=True)
-        )
-
-    for epochs in (2, 32):
-        began = time.process_time()
-        for epoch in range(epochs):
-            order = np.random.default_rng(epoch).permutation(len(x))
-            for first in range(0, len(x), batch):
-                step(x[order[first : first + batch]], context[order[first : first + batch]])
-        seconds[f"tape_{epochs}"] = time.process_time() - began
-    engine, tape = ((seconds[f"{name}_32"] - seconds[f"{name}_2"]) / 30 for name in ("engine", "tape"))
-    return {"ratio_to_tape": round(tape / engine, 2), "engine_s": round(engine, 3), "tape_s": round(tape, 3)}
-
-
 def main() -> None:
     """Do what is missing, and write the results after each."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -203,9 +164,8 @@ def main() -> None:
     pairs = anomalies.load(options.sample)
     before = json.loads(RESULTS.read_text()).get("anomaly", {}) if RESULTS.exists() else {}
     before = {} if options.fresh else before
-    ratio = before.get("speed") or speed(pairs)
     for found in steps(pairs, options.seeds, options.trials, before):
-        result = summary(found, pairs) | {"speed": ratio}
+        result = summary(found, pairs)
         record(RESULTS, "anomaly", result, "keras", "tensorflow-cpu", "scikit-learn", "numpy")
     print(json.dumps({name: value for name, value in result.items() if name not in ("runs", "alarms")}, indent=1))
 
