@@ -116,6 +116,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_chunks(pile_up, "jets wanted, a third of them W", "HDF5 file to write")
     pile_up.add_argument("--pool", type=_positive, default=3000, metavar="N", help="minimum-bias collisions (3000)")
     pile_up.set_defaults(run=_simulate_pile_up)
+    dijets = samples.add_parser(
+        "dijets",
+        help="pairs of jets near 1 TeV at 7 TeV, from QCD and from an unknown resonance",
+        description="Simulate pairs of jets at 7 TeV from QCD and from a W' that decays to two new particles of two "
+        "quarks each. An interrupted run resumes when the same command is given again.",
+    )
+    dijets.add_argument("--events", type=_positive, required=True, metavar="N", help="pairs of QCD jets wanted")
+    dijets.add_argument("--signal", type=_positive, required=True, metavar="N", help="pairs of the resonance wanted")
+    _add_work(dijets, "HDF5 file to write")
+    dijets.set_defaults(run=_simulate_dijets)
     hits = samples.add_parser(
         "hits",
         help="events of the tracking lesson's toy detector",
@@ -155,6 +165,11 @@ def _parser() -> argparse.ArgumentParser:
 def _add_chunks(parser: argparse.ArgumentParser, jets: str, output: str) -> None:
     """The options of samples that are made in chunks; `jets` and `output` are help texts."""
     parser.add_argument("--jets", type=_positive, required=True, metavar="N", help=jets)
+    _add_work(parser, output)
+
+
+def _add_work(parser: argparse.ArgumentParser, output: str) -> None:
+    """How the work is done, and where it goes; `output` is a help text."""
     parser.add_argument("--seed", type=_natural, default=1, metavar="S", help="the same seed gives the same jets (1)")
     parser.add_argument(
         "--workers", type=_positive, default=2, metavar="W", help="processes at work; not in the result (2)"
@@ -221,6 +236,13 @@ def _simulate_pile_up(options: argparse.Namespace) -> int:
     from jetlab.simulation import simulate_pile_up
 
     simulate_pile_up(**_chunk_options(options), pool=options.pool)
+
+
+def _simulate_dijets(options: argparse.Namespace) -> int:
+    from jetlab.simulation import simulate_dijets
+
+    given = {name: getattr(options, name) for name in ("events", "signal", "seed", "workers", "output", "dask")}
+    simulate_dijets(**given)
     return 0
 
 

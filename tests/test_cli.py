@@ -67,6 +67,18 @@ def test_simulate_pile_up_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) 
     assert calls == [given, given | {"seed": 3, "pool": 70}]
 
 
+def test_simulate_dijets_hands_its_options_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    module = types.ModuleType("jetlab.simulation")
+    module.simulate_dijets = lambda **options: calls.append(options)
+    monkeypatch.setitem(sys.modules, "jetlab.simulation", module)
+    words = ["simulate", "dijets", "--events", "900", "--signal", "300", "--output", "d.h5"]
+    assert cli.main(words) == 0
+    assert cli.main([*words, "--seed", "4", "--workers", "3", "--dask", "tcp://farm:8786"]) == 0
+    given = {"events": 900, "signal": 300, "seed": 1, "workers": 2, "output": Path("d.h5"), "dask": None}
+    assert calls == [given, given | {"seed": 4, "workers": 3, "dask": "tcp://farm:8786"}]
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

@@ -22,7 +22,7 @@ from jetlab.check import solved
 from jetlab.errors import ArgumentError
 
 #: Lessons with exercises, in the order in which they are worked through; each has a module here.
-LESSONS = ("M0", "P1", "P2", "P3", "M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "E1", "E2", "E3", "E4")
+LESSONS = ("M0", "P1", "P2", "P3", "M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "E1", "E2", "E3", "E4", "E5")
 NOT_ANSWERED = "not answered yet"
 RIGHT = "right!"
 

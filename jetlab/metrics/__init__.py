@@ -1,6 +1,7 @@
 """How good a result is: taggers, comparisons between them, response and jet energy scale. Numbers only, no plots."""
 
 from jetlab.metrics import comparison, flavour, generation, jes, response
+from jetlab.metrics import anomaly, comparison, elsewhere, flavour, hunt, jes, response
 from jetlab.metrics.estimate import Estimate, Floats, MetricError
 from jetlab.metrics.tagging import (
     WORKING_POINTS,
@@ -21,13 +22,16 @@ __all__ = [
     "Floats",
     "MetricError",
     "accuracy",
+    "anomaly",
     "auc",
     "background_efficiency",
     "comparison",
     "effective_size",
+    "elsewhere",
     "evaluate",
     "flavour",
     "generation",
+    "hunt",
     "jes",
     "over_seeds",
     "rejection",

@@ -1,6 +1,6 @@
 """Plots on matplotlib figures of their own, without pyplot: taggers here, other subjects in the modules."""
 
-from jetlab.plots import comparison, flavour, images, jes, network, representations, scan, tracking
+from jetlab.plots import anomalies, comparison, flavour, images, jes, network, representations, scan, tracking
 from jetlab.plots.base import (
     CLASSES,
     COLOURS,
@@ -32,6 +32,7 @@ __all__ = [
     "GREY",
     "QCD",
     "W",
+    "anomalies",
     "compare",
     "comparison",
     "eta_phi",

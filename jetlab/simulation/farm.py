@@ -57,11 +57,11 @@ class Recipe:
     """How the chunks of a run are made; both functions run in a worker and write one file.
 
     `chunk` is called with the task, the file to write, the file of the pile-up pool, and a seed; `pool` with the file
-    to write and a seed.
+    to write and a seed; None where there is no pile-up.
     """
 
     chunk: Callable[[Task, Path, Path, int], None]
-    pool: Callable[[Path, int], None]
+    pool: Callable[[Path, int], None] | None = None
 
 
 def plan(chunks: dict[Process, int]) -> list[Task]:
@@ -161,7 +161,7 @@ def finish(tasks: list[Task], parts: Path, seed: int, recipe: Recipe, executor: 
 
 def _run(tasks: list[Task], parts: Path, seed: int, recipe: Recipe, executor: Executor) -> None:
     pool = parts / "pile-up.npz"
-    if not pool.exists():
+    if recipe.pool is not None and not pool.exists():
         print("Making the pile-up pool (some ten seconds) ...", flush=True)
         executor.submit(recipe.pool, pool, seed_of(seed, "pile-up")).result()
     missing = [task for task in tasks if not task.file(parts).exists()]

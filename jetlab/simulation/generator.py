@@ -4,6 +4,7 @@ Pythia 8: arXiv:2203.11601. For the jets at 7 TeV: top pairs, or pairs of W, for
 high-pt jets than nature has, and weights that give nature's spectrum back.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ class Process:
 
     `wants_w`: those with a boosted hadronic W. `thinned`: few of those that count little beside the W. `mass_power`: a
     resonance has nature's spectrum of masses times mass to this power. `energy`: of the two beams together, GeV.
+    `max_separation`: in eta, of the two partons that a collision scatters; wider ones are dropped.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Process:
     thinned: bool = False
     mass_power: float = 0.0
     energy: float = 7000.0
+    max_separation: float = math.inf
 
 
 def _qcd(name: str, low: int, high: int, power: float, thinned: bool = False) -> Process:
@@ -98,6 +101,22 @@ class _WantBoostedW(pythia8mc.UserHooks):  # type: ignore[misc]  # Pythia has no
         return near
 
 
+class _WantCentral(pythia8mc.UserHooks):  # type: ignore[misc]  # Pythia has no types
+    """Drops hard processes whose two partons lie far apart in eta, before the costly shower and hadronisation."""
+
+    def __init__(self, max_separation: float) -> None:
+        super().__init__()
+        self._max_separation = max_separation
+
+    def canVetoProcessLevel(self) -> bool:
+        return True
+
+    def doVetoProcessLevel(self, process: pythia8mc.Event) -> bool:
+        first, second = (process[i].eta() for i in range(process.size()) if process[i].status() == -OUTGOING)
+        far: bool = abs(first - second) > self._max_separation
+        return far
+
+
 class _RaiseMass(pythia8mc.UserHooks):  # type: ignore[misc]  # Pythia has no types
     """Makes heavy resonances more frequent than they are in nature."""
 
@@ -111,6 +130,15 @@ class _RaiseMass(pythia8mc.UserHooks):  # type: ignore[misc]  # Pythia has no ty
     def biasSelectionBy(self, _: pythia8mc.SigmaProcess, phase_space: pythia8mc.PhaseSpace, __: bool) -> float:
         weight: float = (phase_space.sHat() / 1e6) ** (self._power / 2)
         return weight
+
+
+def _hook(process: Process) -> pythia8mc.UserHooks | None:
+    """What steers the choice of events of a process."""
+    if process.wants_w:
+        return _WantBoostedW()
+    if math.isfinite(process.max_separation):
+        return _WantCentral(process.max_separation)
+    return _RaiseMass(process.mass_power) if process.mass_power else None
 
 
 @dataclass(frozen=True)
@@ -194,8 +222,8 @@ class Generator:
             if not self._pythia.readString(setting):
                 raise RuntimeError(f"Pythia refuses the setting {setting!r} of process {process.name}.")
         # Pythia keeps only a reference: the hook must outlive this line.
-        self._hook = _WantBoostedW() if process.wants_w else _RaiseMass(process.mass_power)
-        if process.wants_w or process.mass_power:
+        self._hook = _hook(process)
+        if self._hook is not None:
             self._pythia.setUserHooksPtr(self._hook)
         if not self._pythia.init():
             raise RuntimeError(f"Pythia could not be initialised for process {process.name}.")

@@ -58,6 +58,7 @@ SHARP_RUNS = [
     for number, (r, jsd) in enumerate([(20.0, 0.3), (6.0, 0.01), (9.0, 0.02)], start=1)
 ]
 FLOW_RUNS = _runs("log_density", (27_000, -4.49), (2000, -4.9), (9000, -4.52), (9900, -4.51))
+ANOMALY_RUNS = _runs("auc", (40_000, 0.86), (900, 0.7), (1400, 0.83), (1200, 0.84))
 CURVES = {"val_loss": [0.6, 0.4, 0.5, 0.7, 0.8], "loss": [0.6, 0.4, 0.3, 0.2, 0.1]}
 
 CASES = {
@@ -418,5 +419,26 @@ CASES = {
         {"runs": FLOW_RUNS, "goal": Goal(-4.55, 10_000, "log_density")},
         3,
         {1: "27,000 parameters", 2: "-4.9000", 4: "run 3 does so", 5: "first column"},
+    "E5.01": (
+        {"background": 10_000, "share": 0.006},
+        0.6,
+        {60: "number of signal pairs", 0.006: "How large is S", 9: "fluctuates by sqrt(B)"},
+    ),
+    "E5.02": (
+        {"signal": 0.4, "background": 0.0016},
+        10.0,
+        {250: "gain in S / B", 0.4: "becomes of sqrt(B)", 7: "divide the factors"},
+    ),
+    "E5.03": ({}, "b", {"a": "one label each", "c": "not among its inputs", "x": "one letter"}),
+    "E5.04": ({}, "a", {"b": "would the classifier remember", "c": "fewer events", "x": "one letter"}),
+    "E5.05": (
+        {"p_value": 0.1, "windows": 4},
+        1 - 0.9**4,
+        {0.4: "two windows", 1e-4: "all of them", 0.9**4: "none of them fluctuates. You", 0.7: "one minus"},
+    ),
+    "E5.06": (
+        {"runs": ANOMALY_RUNS, "goal": Goal(0.82, 1500)},
+        4,
+        {1: "40,000 parameters", 2: "0.7000", 3: "run 4 does so", 5: "first column"},
     ),
 }

@@ -15,6 +15,8 @@ from jetlab.metrics import Estimate, generation
 from tests.check.test_engine import ODD
 from tests.panel.by_label import labelled, texts
 
+#: Maximum significance improvement of a tagger that is taught by labels.
+SUPERVISED = Estimate(14.0, 0.4)
 #: An image of W minus QCD: less in the middle, more above and below.
 DIFFERENCE = np.zeros((25, 25))
 DIFFERENCE[12, 12], DIFFERENCE[[7, 17], 12] = -2.0, 1.0
@@ -214,6 +216,22 @@ CASES = {
         {"a": "takes longest", "c": "sum of all"},
     ),
     "E4.P5": ({"ratio": 2000.0}, "b", {"a": "products of matrices", "c": "full detector"}),
+    "E5.P1": (
+        {"gain": Estimate(1.8, 0.1), "bound": SUPERVISED},
+        "a",
+        {"b": "rare in many ways", "c": "not the same as signal-like"},
+    ),
+    "E5.P2": (
+        {"gain": Estimate(9.0, 0.5), "bound": SUPERVISED},
+        "c",
+        {"a": "alike in both samples", "b": "alike in both samples"},
+    ),
+    "E5.P3": ({"significance": 0.7}, "a", {"b": "did not see", "c": "did not see"}),
+    "E5.P4": (
+        {"gains": {"CWoLa": [Estimate(9.0, 0.5), Estimate(2.0, 0.2)], "CATHODE": [Estimate(9.0, 0.5)] * 2}},
+        "a",
+        {"b": "guess the mass", "c": "tells the classifier nothing"},
+    ),
 }
 
 
@@ -372,6 +390,14 @@ def test_what_came_out_answers_to_the_guess(subtests, capsys) -> None:
         ("E4.P4", {"distance": generation.Distance(Estimate(20.0, 0.2), Estimate(0.8, 0.3))}, "c"),
         ("E4.P5", {"ratio": 20.0}, "a"),
         ("E4.P5", {"ratio": 1e6}, "c"),
+        ("E5.P1", {"gain": Estimate(5.0, 0.1), "bound": SUPERVISED}, "b"),
+        ("E5.P1", {"gain": Estimate(9.0, 0.1), "bound": SUPERVISED}, "c"),
+        ("E5.P2", {"gain": Estimate(2.0, 0.1), "bound": SUPERVISED}, "a"),
+        ("E5.P2", {"gain": Estimate(6.0, 0.1), "bound": SUPERVISED}, "b"),
+        ("E5.P3", {"significance": 3.0}, "b"),
+        ("E5.P3", {"significance": 6.0}, "c"),
+        ("E5.P4", {"gains": {"CWoLa": [SUPERVISED] * 2, "CATHODE": [SUPERVISED] * 2}}, "b"),
+        ("E5.P4", {"gains": {name: [SUPERVISED, Estimate(2.0, 0.1)] for name in ("CWoLa", "CATHODE")}}, "c"),
         ("M8.P7", {"nominal": 100.0, "other": 95.0}, "a"),
         ("M8.P7", {"nominal": 100.0, "other": 75.0}, "b"),
         ("P1.P4", {"training": 0.01, "validation": 0.01, "noise": 0.2}, "a"),

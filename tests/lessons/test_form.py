@@ -29,6 +29,7 @@ CONVERTED = (
     "extras/E2_decorrelation",
     "extras/E3_pile_up",
     "extras/E4_generation",
+    "extras/E5_anomalies",
 )
 #: Minutes of reading (words a minute) and of each thing to do; what the cells themselves take is added to that.
 WORDS, MINUTES = 200, {"exercise": 5, "build": 10, "predict": 1, "panel": 10}
