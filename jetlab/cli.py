@@ -236,6 +236,7 @@ def _simulate_pile_up(options: argparse.Namespace) -> int:
     from jetlab.simulation import simulate_pile_up
 
     simulate_pile_up(**_chunk_options(options), pool=options.pool)
+    return 0
 
 
 def _simulate_dijets(options: argparse.Namespace) -> int:

@@ -1,7 +1,6 @@
 """How good a result is: taggers, comparisons between them, response and jet energy scale. Numbers only, no plots."""
 
-from jetlab.metrics import comparison, flavour, generation, jes, response
-from jetlab.metrics import anomaly, comparison, elsewhere, flavour, hunt, jes, response
+from jetlab.metrics import anomaly, comparison, elsewhere, flavour, generation, hunt, jes, response
 from jetlab.metrics.estimate import Estimate, Floats, MetricError
 from jetlab.metrics.tagging import (
     WORKING_POINTS,

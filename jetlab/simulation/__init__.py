@@ -13,5 +13,4 @@ from jetlab.simulation.farm import SimulationError
 from jetlab.simulation.flavour import simulate_flavour
 from jetlab.simulation.production import simulate_jets
 
-__all__ = ["SimulationError", "simulate_flavour", "simulate_jets", "simulate_pile_up"]
-__all__ = ["SimulationError", "simulate_dijets", "simulate_flavour", "simulate_jets"]
+__all__ = ["SimulationError", "simulate_dijets", "simulate_flavour", "simulate_jets", "simulate_pile_up"]

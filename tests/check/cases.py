@@ -419,6 +419,7 @@ CASES = {
         {"runs": FLOW_RUNS, "goal": Goal(-4.55, 10_000, "log_density")},
         3,
         {1: "27,000 parameters", 2: "-4.9000", 4: "run 3 does so", 5: "first column"},
+    ),
     "E5.01": (
         {"background": 10_000, "share": 0.006},
         0.6,

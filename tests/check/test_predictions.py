@@ -9,9 +9,8 @@ import pytest
 from jetlab import check
 from jetlab.check import predictions, solved
 from jetlab.errors import ArgumentError
-from jetlab.metrics import Estimate
-from jetlab.metrics.hunt import Excess, Regions
 from jetlab.metrics import Estimate, generation
+from jetlab.metrics.hunt import Excess, Regions
 from tests.check.test_engine import ODD
 from tests.panel.by_label import labelled, texts
 
