@@ -44,7 +44,7 @@ def test_the_jets_are_those_of_the_lesson(lesson):
     assert found.value == pytest.approx(expected.value, abs=1e-3)
 
 
-def trained(lesson, strength, planed=False):
+def trained(lesson, strength, planing=False):
     x, y, mass, pt, weight, (train, validation) = lesson
     config = RunConfig(
         layers=3, nodes=64, batch_size=1024, learning_rate=3e-3, schedule="cosine", epochs=50, patience=0
@@ -53,16 +53,16 @@ def trained(lesson, strength, planed=False):
         tagger = models.build(config, (4,))
         model = penalties.decorrelated(tagger, strength) if strength else tagger
     inputs = (x, decorrelation.protected(mass, weight, y == 0, train)) if strength else x
-    if planed:
+    if planing:
         edges = {"pt_edges": tuple(range(40, 201, 10)), "eta_edges": tuple(range(200, 501, 50))}
         weight = jets.reweight(mass, pt, y == 1, weight, train=train, **edges)
     training.fit(model, config, training.Data.of(inputs, y, weight, train, validation))
     return tagger
 
 
-@pytest.mark.parametrize(("strength", "planed"), [(6.0, False), (0.0, True)])
-def test_penalty_and_planing_reach_the_target(lesson, strength, planed):
-    report = tasks.judge("E2.B1", trained(lesson, strength, planed))
+@pytest.mark.parametrize(("strength", "planing"), [(6.0, False), (0.0, True)])
+def test_penalty_and_planing_reach_the_target(lesson, strength, planing):
+    report = tasks.judge("E2.B1", trained(lesson, strength, planing))
     assert report.said == tasks.REACHED, report
 
 
