@@ -8,6 +8,7 @@ import numpy as np
 
 from jetlab import catalog, pile_up, training
 from jetlab.check.engine import LETTER, NUMBER, RIGHT, Near, Rows, computed
+from jetlab.check.goals import fewest_parameters
 from jetlab.check.held_back import open_collisions
 from jetlab.check.predictions import prediction
 from jetlab.check.tasks import REACHED, TASKS, Refused, Report, attempt
@@ -71,6 +72,12 @@ LETTER["E3.05"] = {
     "b": "the weight is calculated later, from alpha. Which step adds up over the neighbours?",
     "c": "the order of the neighbours does not matter to a sum. So what is it?",
 }
+
+
+@computed(NUMBER, "E3.06")
+def smallest_run(*, runs: Sequence[Any], goal: Any) -> Rows:
+    """Number of the panel's run with the fewest parameters of those that reach its goal."""
+    yield from fewest_parameters(runs, goal, "gain of {:.3f}", "more epochs, more filters, or larger ones?")
 
 
 @prediction("E3.P1", "abc")

@@ -6,6 +6,7 @@ from jetlab.panel.flavour import FlavourPanel
 from jetlab.panel.flows import FlowPanel
 from jetlab.panel.guess import Guess
 from jetlab.panel.jes import JesPanel
+from jetlab.panel.pile_up import PileUpPanel
 from jetlab.panel.runs import Goal
 from jetlab.panel.scan import ScanPanel
 from jetlab.panel.sliders import Sliders
@@ -22,6 +23,7 @@ __all__ = [
     "Goal",
     "Guess",
     "JesPanel",
+    "PileUpPanel",
     "ScanPanel",
     "Sliders",
     "TrackingPanel",

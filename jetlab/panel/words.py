@@ -52,6 +52,9 @@ _WORDS: dict[str, Callable[[Any], str]] = {
         "adversary": "adversary",
     }.__getitem__,
     "strength": lambda strength: f"strength {strength:g}" if strength else "no penalty",
+    # Of networks against pile-up.
+    "filters": lambda n: counted(n, "filter"),
+    "size": lambda n: f"{n} × {n} cells",
     # Of normalising flows.
     "transforms": lambda n: counted(n, "transform"),
     # Of flavour taggers.

@@ -51,6 +51,7 @@ PANEL_RUNS = _runs("auc", (385, 0.967), (7, 0.95), (13, 0.963), (25, 0.965))
 TRACK_RUNS = _runs("score", (60400, 0.91), (2000, 0.6), (12000, 0.86), (18000, 0.88))
 CLOSURE_RUNS = _runs("closure_in_the_worst_bin", (193, 0.985), (25, 0.93), (97, 0.976), (145, 0.98))
 FLAVOUR_RUNS = _runs("tuned_c_rejection", (8000, 5.9), (700, 4.1), (2000, 5.2), (2900, 5.4))
+PILE_UP_RUNS = _runs("gain_W", (1600, 0.25), (70, 0.02), (620, 0.15), (900, 0.2))
 CLOUD_RUNS = _runs("auc", (27_000, 0.966), (2000, 0.95), (9000, 0.963), (9900, 0.964))
 #: Numbers, and rejection and divergence, of runs of E2's panel.
 SHARP_RUNS = [
@@ -395,6 +396,11 @@ CASES = {
         {75: "and the bias", 26: "at once", 25: "there is a bias", 676: "used everywhere", 7: "input images"},
     ),
     "E3.05": ({}, "a", {"b": "calculated later", "c": "does not matter", "x": "one letter"}),
+    "E3.06": (
+        {"runs": PILE_UP_RUNS, "goal": Goal(0.1, 1000, "gain_W")},
+        3,
+        {1: "1,600 parameters", 2: "0.020", 4: "run 3 does so", 5: "first column"},
+    ),
     "E4.01": ({}, 2 * np.log(2), {np.log(2): "adds both", 0.5: "probability", 0: "always right", 7: "log(1/2)"}),
     "E4.02": (
         {},
