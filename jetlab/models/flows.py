@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import keras
 
 #: Examples that go through a flow at a time.
-CHUNK = 1 << 15
+CHUNK = 1 << 13
 
 
 @dataclass(frozen=True)

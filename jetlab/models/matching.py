@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import keras
 
 #: Examples that are moved at a time.
-CHUNK = 2048
+CHUNK = 512
 
 
 def set_velocity(length: int, features: int, width: int = 64, blocks: int = 3) -> "keras.Model":
