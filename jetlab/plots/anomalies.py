@@ -20,7 +20,7 @@ def spectrum(ax: Axes, counts: ArrayLike, found: hunt.Excess, window: Window, ti
     ax.stairs(found.spectrum, edges, color=W, linewidth=2, label="fit of the sidebands")
     ax.errorbar(middle, seen, yerr=seen**0.5, fmt="ko", markersize=4, label="data")
     label = f"pairs of jets in {edges[1] - edges[0]:g} GeV"
-    ax.set(xlabel=r"$m_{jj}$ (GeV)", ylabel=label, xlim=(edges[0], edges[-1]), ylim=(0, 1.4 * (seen + seen**0.5).max()))
+    ax.set(xlabel=r"$m_{jj}$ [GeV]", ylabel=label, xlim=(edges[0], edges[-1]), ylim=(0, 1.4 * (seen + seen**0.5).max()))
     ax.set_title(f"{title}: {found.significance:.1f} σ".removeprefix(": "), fontsize=FONT)
     ax.legend(fontsize=FONT - 2)
 
