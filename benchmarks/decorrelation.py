@@ -121,7 +121,7 @@ def judged(task: Task, score: NDArray[Any]) -> dict[str, float]:
         here = point(y, score[part], task.mass[part], weight)
         figures = {"rejection": here.rejection.value, "rejection_err": here.rejection.error}
         figures |= {"auc": auc(y, score[part], weight)}
-        figures |= {"jsd": here.jsd.value, "jsd_err": here.jsd.error, "floor": here.floor}
+        figures |= {"jsd": here.jsd.value, "jsd_err": here.jsd.error, "floor": here.floor, "chance": here.chance}
         found |= {name + key: round(float(value), 5) for key, value in figures.items()}
     return found
 

@@ -34,7 +34,9 @@ COMMAND = "jetlab simulate dijets --events 55000 --signal 12000 --seed 2021 --ou
 #: What the searches look at, besides the mass of the pair.
 FEATURES = ("m1", "m2", "tau21_1", "tau21_2")
 #: Bins of the mass of a pair, GeV.
-EDGES = np.linspace(800.0, 1500.0, 29)
+EDGES = np.linspace(810.0, 1485.0, 28)
+#: Columns that may be added: a typical value, and a typical width.
+EXTRA = {"pt1": (490.0, 100.0), "pt2": (490.0, 100.0), "n1": (55.0, 20.0), "n2": (50.0, 20.0)}
 #: A mass below this is as good as none, GeV; a ratio is kept so far from 0 and 1.
 LEAST_MASS, MARGIN = 1.0, 1e-3
 
@@ -135,13 +137,15 @@ def held_back(pairs: Pairs) -> Pairs:
 def inputs(pairs: Pairs, extra: tuple[str, ...] = ()) -> Floats:
     """What a network or a density is fed, (n, 4 + len(extra)): numbers without edges, of about mean 0 and width 1.
 
-    In place of the masses the logarithm of m1 and the log odds of m2 / m1, and the log odds of both tau21; scaled by
-    fixed numbers, so that no event is scaled by others. `extra` columns are divided by 100 and shifted by their mean.
+    In place of the masses the logarithm of m1 and the log odds of m2 / m1, and the log odds of both tau21, and `extra`
+    columns of EXTRA; scaled by fixed numbers, so that no event is scaled by others. Raises ArgumentError for others.
     """
+    if unknown := [name for name in extra if name not in EXTRA]:
+        raise ArgumentError(f"inputs: {', '.join(unknown)} cannot be added; there are {', '.join(EXTRA)}.")
     heavier = np.maximum(pairs["m1"], LEAST_MASS)
     ratios = (np.maximum(pairs["m2"], LEAST_MASS) / heavier, pairs["tau21_1"], pairs["tau21_2"])
     found = [np.log(heavier / 80) / 0.7, *(logit(np.clip(ratio, MARGIN, 1 - MARGIN)) / 1.2 for ratio in ratios)]
-    found += [(pairs[name] - pairs[name].mean()) / 100 for name in extra]
+    found += [(pairs[name] - EXTRA[name][0]) / EXTRA[name][1] for name in extra]
     return np.stack(found, axis=1)
 
 

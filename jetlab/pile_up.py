@@ -236,7 +236,8 @@ def soft_killer_threshold(cells: Array) -> Array:
 def shape_alpha(eta: Array, phi: Array, charged_pt: Array, charged_eta: Array, charged_phi: Array) -> Array:
     """PUPPI's α (n,) at directions (n,): the logarithm of Σ (pt / ΔR)² over charged particles of the leading vertex.
 
-    Those with R_MIN < ΔR < R_0 count (arXiv:1407.6013); where there are none α is minus infinity.
+    Those with R_MIN < ΔR < R_0 count (arXiv:1407.6013, where it is pt / ΔR; the square is CMS's, arXiv:2006.00503).
+    Where there are none α is minus infinity.
 
     Args:
         eta: of the directions.

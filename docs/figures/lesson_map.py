@@ -18,8 +18,9 @@ def draw() -> Drawing:
         "At home: M0 Welcome; P1 Fitting functions, P2 Neural networks, P3 Images and sequences, one after the "
         "other. In the workshop: M1 Open data leads to M2 Dense tagger. From there three ways: M3 CNN tagger and "
         "M4 LSTM tagger, which meet in M5 Comparing taggers; M6 Jet energy scale; M7 Hit-to-track assignment. "
-        "M8 Flavour tagging needs M2, and M5 helps. Beyond: E1 Representations of a jet, E2 Decorrelation and E5 "
-        "Anomalies need M5, E3 Pile-up needs M3 and M5, E4 Generation needs M3 and helps with E5.",
+        "M8 Flavour tagging needs M2, and M5 helps. Beyond, all with M5: E1 Representations of a jet, E2 "
+        "Decorrelation, E3 Pile-up, which needs M3, too, E4 Generation, likewise, and E5 Anomalies, with which E4 "
+        "helps.",
         832,
     )
     card.rect(10, 16, 700, 140, rx=10, fill=tint(GREEN, 0.07))
@@ -28,7 +29,7 @@ def draw() -> Drawing:
     card.text(20, 198, "the workshop", SMALL, colour=shade(W, 0.8), bold=True)
     card.rect(10, 568, 700, 254, rx=10, fill=tint(QCD, 0.06))
     card.text(20, 596, "beyond", SMALL, colour=shade(QCD, 0.7), bold=True)
-    card.lines(20, 756, ("E1, E2, E3 and E5 need M5;", "E3 and E4 need M3."), 21, size=SMALL)
+    card.lines(20, 756, ("All of them need M5,", "E3 and E4 also M3."), 21, size=SMALL)
     for lesson, (title, column, row, icon) in LESSONS.items():
         _lesson(card, lesson, title, COLUMNS[column], ROWS[row], icon)
     for start, end in NEEDED:

@@ -15,7 +15,7 @@ from jetlab.check.networks import Limit, Network
 from jetlab.check.predictions import prediction
 from jetlab.check.tasks import TASKS
 from jetlab.metrics import Estimate
-from jetlab.metrics.decorrelation import MASS_EDGES, point
+from jetlab.metrics.decorrelation import MASS_EDGES, Point, point
 from jetlab.metrics.hunt import Excess, Regions
 from jetlab.training import clock
 
@@ -53,7 +53,7 @@ def pairs(*, before: int, after: int) -> Rows:
 # Why does the penalty see QCD jets alone?
 LETTER["E2.04"] = {
     "c": RIGHT,
-    "a": "they are about as many; and weights would take care of that.",
+    "a": "there are three times as many, but the weights make both classes count the same.",
     "b": "it does see them, in the cross-entropy. Which jets must not be bent into a peak?",
 }
 
@@ -88,7 +88,7 @@ def reaching(*, runs: Sequence[Any], goal: Any) -> Rows:
 @prediction("E2.P1", "abc")
 def peak(*, before: float, after: float) -> Rows:
     """Masses [GeV] of the fullest bin of QCD's spectrum, before and after the cut on the plain tagger."""
-    found = "b" if 70 < after < 100 else "a" if after <= before else "c"
+    found = "b" if 70 < after < 100 else "a" if after < 70 else "c"
     text = f"The fullest bin is at {before:.0f} GeV before the cut and at {after:.0f} GeV after it."
     yield found, text
     yield "a", f"{text} The tagger knows the mass and uses it: what is not near that of a W is thrown away."
@@ -96,11 +96,11 @@ def peak(*, before: float, after: float) -> Rows:
 
 
 @prediction("E2.P2", "abc")
-def without_the_mass(*, full: Estimate, without: Estimate) -> Rows:
-    """Divergences of a tagger with the mass among its inputs, and of one without."""
-    clean = without.value < 2 * without.error
-    found = "a" if clean else "b" if without.value < 0.8 * full.value else "c"
-    text = f"Divergence {full} bit with the mass, {without} bit without."
+def without_the_mass(*, full: Point, without: Point) -> Rows:
+    """A tagger with the mass among its inputs, and one without."""
+    clean = without.jsd.value < 2 * without.chance
+    found = "a" if clean else "b" if without.jsd.value < 0.8 * full.jsd.value else "c"
+    text = f"Divergence {full.jsd} bit with the mass, {without.jsd} bit without; coins scatter by {without.chance:.3f}."
     yield found, text
     yield "a", f"{text} pt, tau21 and the number of particles know something of the mass, and the network found it."
     yield "c", f"{text} Other inputs know the mass, too, but not as well."
@@ -174,6 +174,7 @@ TASKS["E2.B1"] = Network(
     parts,
     least=LEAST,
     ceiling=CEILING,
+    most_parameters=20_000,
     fed="the four scaled inputs",
     hint="less strength, or longer training.",
     limit=Limit("divergence [bit]", divergence, MOST, "more strength, or another penalty?"),

@@ -12,9 +12,10 @@ def fewest_parameters(runs: Sequence[Any], goal: Any, figure: str, advice: str) 
     `figure` is what the goal asks for, with its format, such as "AUC {:.4f}"; `advice` is for runs that fall short.
     """
     reached = sorted((run for run in runs if goal.reached(run)), key=lambda run: run.result.model.count_params())
-    if reached:
-        yield reached[0].number, RIGHT
-    for run in (run for run in runs if run not in reached[:1]):
+    smallest = [run for run in reached if run.result.model.count_params() == reached[0].result.model.count_params()]
+    for run in smallest:
+        yield run.number, RIGHT
+    for run in (run for run in runs if run not in smallest):
         size, value = run.result.model.count_params(), run.metrics[goal.metric].value
         if run in reached:
             yield run.number, f"it reaches the target, but run {reached[0].number} does so with fewer parameters."
@@ -23,7 +24,7 @@ def fewest_parameters(runs: Sequence[Any], goal: Any, figure: str, advice: str) 
             yield run.number, f"{found}: {advice}"
         else:
             most = goal.most_parameters
-            yield run.number, f"it has {size:,} parameters, and the target is at most {most:,}: fewer nodes?"
+            yield run.number, f"it has {size:,} parameters, and the target is at most {most:,}: a smaller network?"
     if not reached:
         yield ..., "no run in the panel reaches the target yet: train more, then answer with the number of a run."
     yield ..., "answer with a number from the first column of the panel's table."

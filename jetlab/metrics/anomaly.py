@@ -27,7 +27,7 @@ class Improvement(NamedTuple):
 
 
 def improvement(is_signal: ArrayLike, score: ArrayLike, min_background: int = MIN_BACKGROUND) -> Improvement:
-    """Significance improvement characteristic (SIC, arXiv:1001.2563) of labels and scores (n,), high for an anomaly.
+    """Significance improvement characteristic (SIC, arXiv:1010.3698) of labels and scores (n,), high for an anomaly.
 
     Cuts that fewer than `min_background` background events pass are left out. Raises MetricError where no cut is left,
     and as `tagging.Ranking`.

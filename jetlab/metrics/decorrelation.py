@@ -25,10 +25,12 @@ class Sculpting(NamedTuple):
         jsd: Jensen-Shannon divergence, bits, less the floor: 0 for alike, 1 for spectra that do not overlap. By chance
             it may be negative.
         floor: what as many jets have that are picked blindly, because they are so few.
+        chance: standard deviation of that, from one blind choice to the next: less than two of these is as good as 0.
     """
 
     jsd: Estimate
     floor: float
+    chance: float
 
 
 class Point(NamedTuple):
@@ -38,11 +40,13 @@ class Point(NamedTuple):
         rejection: 1/eB.
         jsd: as in `Sculpting`, bits.
         floor: as there.
+        chance: as there.
     """
 
     rejection: Estimate
     jsd: Estimate
     floor: float
+    chance: float
 
 
 def point(
@@ -53,7 +57,7 @@ def point(
     rejection = tagging.evaluate(labels, scores, weights, replicas)["rejection_50"]
     passed, background = comparison.cut(labels, scores, weights, EFFICIENCY), labels == 0
     bent = sculpting(masses[background], passed[background], weights[background], replicas=replicas)
-    return Point(rejection, bent.jsd, bent.floor)
+    return Point(rejection, *bent)
 
 
 def distance_correlation(one: ArrayLike, other: ArrayLike, weight: ArrayLike | None = None) -> float:
@@ -114,7 +118,8 @@ def sculpting(
 
     value = divergence(chosen, weights)
     rng = np.random.default_rng(seed)
-    floor = float(np.mean([divergence(rng.permutation(chosen), weights) for _ in range(replicas)]))
+    blind = [divergence(rng.permutation(chosen), weights) for _ in range(replicas)]
+    floor, chance = float(np.mean(blind)), float(np.std(blind, ddof=1))
 
     def usable(times: NDArray[np.integer]) -> bool:
         return bool(times[chosen].any() and times[~chosen].any())
@@ -122,4 +127,4 @@ def sculpting(
     spread = np.std(
         [divergence(chosen, weights * times) for times in samples(len(chosen), replicas, seed, usable)], ddof=1
     )
-    return Sculpting(Estimate(value - floor, float(spread)), floor)
+    return Sculpting(Estimate(value - floor, float(spread)), floor, chance)

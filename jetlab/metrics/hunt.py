@@ -38,14 +38,19 @@ def excess(counts: ArrayLike, edges: ArrayLike, window: tuple[float, float], deg
     """Fit the bins outside `window` and compare what is inside with the fit: counts (bins,), edges (bins + 1,) in GeV.
 
     The background's density is the exponential of a polynomial of this degree in the mass; the fit maximises Poisson's
-    likelihood. A bin belongs to the window if its middle does.
+    likelihood. The window has to begin and end where bins do.
 
     Raises:
-        MetricError: negative counts, an empty window, no more bins outside it than parameters, or empty sidebands.
+        MetricError: negative counts, a window whose ends are no edges of bins, an empty window, no more bins outside
+            it than parameters, or empty sidebands.
     """
     seen, bins = np.asarray(counts, dtype=np.float64), np.asarray(edges, dtype=np.float64)
     if len(bins) != len(seen) + 1 or (seen < 0).any():
         raise MetricError(f"{len(seen)} counts need {len(seen) + 1} edges and none below zero; got {len(bins)} edges.")
+    if not all(np.isclose(bins, end).any() for end in window):
+        raise MetricError(
+            f"The window {window} should begin and end at edges of bins, such as {bins[1]:g} or {bins[2]:g}."
+        )
     middle = (bins[1:] + bins[:-1]) / 2
     inside = (middle > window[0]) & (middle < window[1])
     if not inside.any() or (~inside).sum() <= degree + 1 or not seen[~inside].any():
@@ -88,20 +93,20 @@ def regions(one: ArrayLike, other: ArrayLike, weight: ArrayLike | None = None) -
     """The ABCD method: what pass two independent cuts (A) are the product of those that pass one (B, C) over none (D).
 
     Decisions bool (n,), weights (n,); uncertainties are those of the finite numbers of jets. Raises MetricError where
-    one of the regions B, C, D is empty.
+    nothing passes none (D).
     """
     first, second, weights = per_jet({"first decisions": one, "second decisions": other}, weight)
     a, b = first > 0.5, second > 0.5
     sums = []
     for chosen in (a & b, a & ~b, ~a & b, ~a & ~b):
         sums.append((weights[chosen].sum(), (weights[chosen] ** 2).sum()))
-    if not min(total for total, _ in sums[1:]) > 0:
-        raise MetricError("A region beside the signal region is empty, which predicts nothing; move the cuts.")
-    (total, squares), *(control) = sums
-    predicted = control[0][0] * control[1][0] / control[2][0]
-    relative = np.sqrt(sum(squares / total**2 for total, squares in control))
+    (total, squares), (one_b, squares_b), (one_c, squares_c), (neither, squares_d) = sums
+    if not neither > 0:
+        raise MetricError("No jet fails both cuts, which predicts nothing; move the cuts.")
+    predicted = one_b * one_c / neither
+    variance = (one_c**2 * squares_b + one_b**2 * squares_c + predicted**2 * squares_d) / neither**2
     return Regions(
-        Estimate(float(total), float(np.sqrt(squares))), Estimate(float(predicted), float(predicted * relative))
+        Estimate(float(total), float(np.sqrt(squares))), Estimate(float(predicted), float(np.sqrt(variance)))
     )
 
 

@@ -154,6 +154,9 @@ def layers() -> "dict[str, type[keras.Layer]]":
     class Adversary(Penalty):
         """A network that guesses the number from the score, behind a reversal of the gradient."""
 
+        #: Of a game no loss says which epoch is the best: with an adversary that has not learnt yet it is lowest.
+        game = True
+
         def build(self, *_: Any) -> None:
             """Make the adversary's own weights, too."""
             super().build()

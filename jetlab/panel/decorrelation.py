@@ -187,7 +187,7 @@ class DecorrelationPanel(LivePanel):
     def _frontier(self, ax: Axes, known: views.Known) -> None:
         found = {name: [each] for name, each in self._yardsticks.items()}
         for run in self.runs:
-            measured = Point(run.metrics["rejection_50"], run.metrics["jsd"], 0.0)
+            measured = Point(run.metrics["rejection_50"], run.metrics["jsd"], 0.0, 0.0)
             config: Any = run.result.config
             name = KINDS[config.kind] if config.strength else "no penalty"
             found.setdefault(name, []).append(measured)

@@ -107,7 +107,8 @@ def fit(
 ) -> Result:
     """Train by the configured loss, weighted, until the epochs are over, saturation, `stop` or a loss that is NaN.
 
-    The model ends with the weights of the epoch of lowest validation loss; stopped before the first epoch ended it
+    The model ends with the weights of the epoch of lowest validation loss, or of the last one where a layer is an
+    adversary (`models.penalties`); stopped before the first epoch ended it
     keeps the weights it has, and after NaN those it began with. Events are emitted in the calling thread.
 
     `keep` is the folder and name under which `checkpoint` keeps the training after each epoch, until it ends; `resume`

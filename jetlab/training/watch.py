@@ -43,6 +43,8 @@ class Watch:
             name: [] for name in ("loss", "val_loss", *self.objective.reported, "learning_rate", "seconds")
         }
         self.best_epoch, self.best_loss = 0, math.inf
+        # Where two networks play against each other no loss says which epoch is the best; then it is the last.
+        self.game = any(getattr(layer, "game", False) for layer in model.layers)
         self.first_weights = self.best_weights = model.get_weights()
         self.training_seconds: list[float] = []
         self.over, self.judge = False, judge
@@ -119,7 +121,7 @@ class Watch:
         numbers = {"loss": loss, "val_loss": val_loss, **reported, "learning_rate": self.rate, "seconds": seconds}
         for name, value in numbers.items():
             self.history[name].append(value)
-        if val_loss < self.best_loss:
+        if self.game or val_loss < self.best_loss:
             self.best_epoch, self.best_loss, self.best_weights = self.epoch, val_loss, self.model.get_weights()
         self._keep()
         rate = self.jets / self.training_seconds[-1]
@@ -133,7 +135,7 @@ class Watch:
         self.close(cut_off=False)
         if self.best_epoch:
             self.model.set_weights(self.best_weights)
-            kept = f"the model has the weights of epoch {self.best_epoch}, the best"
+            kept = f"the model has the weights of epoch {self.best_epoch}, the {'last' if self.game else 'best'}"
         elif self.reason == "nan":
             self.model.set_weights(self.first_weights)
             kept = "the model has its first weights"

@@ -163,7 +163,7 @@ CASES = {
     "M2.05": (
         {"runs": PANEL_RUNS, "goal": Goal(0.962, 30)},
         3,
-        {1: "fewer nodes", 2: "0.9500", 4: "run 3 does so", 5: "first column", 13: "first column"},
+        {1: "a smaller network", 2: "0.9500", 4: "run 3 does so", 5: "first column", 13: "first column"},
     ),
     "M3.01": (
         {"eta": np.array([0.1, 0.3, -0.2]), "pt": np.array([10.0, 20.0, 10.0])},
@@ -189,7 +189,7 @@ CASES = {
     "M3.06": (
         {"runs": PANEL_RUNS, "goal": Goal(0.962, 30)},
         3,
-        {1: "fewer nodes", 2: "0.9500", 4: "run 3 does so", 5: "first column", 13: "first column"},
+        {1: "a smaller network", 2: "0.9500", 4: "run 3 does so", 5: "first column", 13: "first column"},
     ),
     "M4.01": (
         {"counts": np.array([10, 30, 40, 50, 60]), "length": 30},
@@ -209,7 +209,7 @@ CASES = {
     "M4.08": (
         {"runs": PANEL_RUNS, "goal": Goal(0.962, 30)},
         3,
-        {1: "fewer nodes", 2: "0.9500", 4: "run 3 does so", 5: "first column", 13: "first column"},
+        {1: "a smaller network", 2: "0.9500", 4: "run 3 does so", 5: "first column", 13: "first column"},
     ),
     "M5.01": (
         {"effective": 1600.0},
@@ -245,7 +245,7 @@ CASES = {
     "M5.07": (
         {"runs": PANEL_RUNS, "goal": Goal(0.962, 30)},
         3,
-        {1: "fewer nodes", 2: "0.9500", 4: "run 3 does so", 5: "first column", 13: "first column"},
+        {1: "a smaller network", 2: "0.9500", 4: "run 3 does so", 5: "first column", 13: "first column"},
     ),
     "M6.01": (
         JES,

@@ -35,7 +35,7 @@ def test_the_pairs_are_not_those_of_the_lesson():
 def test_a_good_score_reaches_the_target():
     report = tasks.judge("E5.B1", near_the_particles)
     assert report.said == tasks.REACHED
-    assert "target: 3" in report.figures["maximum SIC"]
+    assert "target: 4.5" in report.figures["maximum SIC"]
     # A column is as good as a flat array.
     assert tasks.judge("E5.B1", lambda x: near_the_particles(x)[:, None]).said == tasks.REACHED
 
@@ -64,7 +64,7 @@ def test_a_network_is_judged_too():
         (lambda x: x["m1"], "raised IndexError"),
         (lambda x: np.zeros(len(x)), "a maximum SIC of 1.0"),
         (lambda x: np.arange(len(x)), "the events beside it"),
-        (lambda x: x[:, 0], "of 3"),
+        (lambda x: x[:, 0], "of 4.5"),
     ],
 )
 def test_what_is_no_such_score_gets_a_hint(built, hint):

@@ -105,6 +105,7 @@ def test_a_point_is_the_rejection_and_the_sculpting_of_one_cut(masses):
     bent = sculpting(masses[y == 0], passed, weight[y == 0])
     assert found.jsd.value == pytest.approx(bent.jsd.value, abs=0.3 * bent.jsd.error)
     assert found.floor > 0
+    assert 0 < found.chance < found.floor
 
 
 def test_weights_count(masses):

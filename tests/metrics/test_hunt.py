@@ -89,11 +89,25 @@ def test_cuts_that_depend_on_each_other_do_not():
     assert found.observed.value > found.predicted.value + 3 * found.predicted.error
 
 
+def test_where_hardly_any_pass_one_cut_nothing_is_predicted():
+    one, other = np.arange(1000) < 100, np.arange(1000) < 100
+    found = hunt.regions(one, other)
+    assert found.observed.value == 100
+    assert found.predicted == Estimate(0.0, 0.0)
+    one[100:104] = other[104:108] = True
+    found = hunt.regions(one, other)
+    # Two fours, known to a half each.
+    assert found.predicted.value == pytest.approx(16 / 892)
+    assert found.predicted.error == pytest.approx(16 / 892 * np.sqrt(0.25 + 0.25 + 1 / 892), rel=1e-6)
+
+
 def test_what_cannot_be_fitted_is_refused():
     with pytest.raises(MetricError, match="edges"):
         hunt.excess(np.ones(40), EDGES[1:], WINDOW)
     with pytest.raises(MetricError, match="finer bins"):
-        hunt.excess(np.ones(4), np.linspace(0, 200, 5), (40, 110))
+        hunt.excess(np.ones(4), np.linspace(0, 200, 5), (50, 100))
+    with pytest.raises(MetricError, match="begin and end at edges of bins"):
+        hunt.excess(np.ones(40), EDGES, (70, 97))
     with pytest.raises(MetricError, match="above zero"):
         hunt.significance(3, Estimate(0, 1))
     with pytest.raises(MetricError, match="move the cuts"):

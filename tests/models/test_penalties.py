@@ -6,7 +6,7 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from jetlab import training
+from jetlab import models, training
 from jetlab.config import RunConfig
 from jetlab.errors import ArgumentError
 from jetlab.metrics.decorrelation import distance_correlation
@@ -71,6 +71,16 @@ def test_tagger_and_adversary_pull_in_opposite_directions():
     np.testing.assert_allclose(against, -3 * own, rtol=1e-4, atol=1e-7)
     for one, other in zip(others, same, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-7)
+
+
+def test_of_a_game_the_last_epoch_is_kept(toy):
+    x, y, protected = toy
+    config = RunConfig(layers=1, nodes=8, batch_size=500, epochs=4, patience=1)
+    model = penalties.decorrelated(models.build(config, x.shape[1:]), 5.0, "adversary")
+    data = training.Data.of((x, protected), y, np.ones(len(y)), np.arange(2000), np.arange(2000, 3000))
+    result = training.fit(model, config, data)
+    assert result.best_epoch == 4
+    assert "epoch 4, the last" in result.message
 
 
 def test_the_strength_is_turned_in_place():

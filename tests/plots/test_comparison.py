@@ -49,7 +49,10 @@ def test_the_correlation_table_shows_its_numbers(ax, jets):
 
 
 def test_the_frontier_joins_the_points_of_one_kind(ax):
-    points = [Point(Estimate(20, 2), Estimate(0.3, 0.05), 0.05), Point(Estimate(9, 1), Estimate(-0.01, 0.02), 0.04)]
+    points = [
+        Point(Estimate(20, 2), Estimate(0.3, 0.05), 0.05, 0.02),
+        Point(Estimate(9, 1), Estimate(-0.01, 0.02), 0.04, 0.02),
+    ]
     plots.comparison.frontier(ax, {"DisCo": points, "tau21": points[:1]})
     joined, alone = (container.lines[0] for container in ax.containers)
     np.testing.assert_array_equal(joined.get_xydata(), [[0.3, 20], [-0.01, 9]])
