@@ -9,7 +9,7 @@ from jetlab.anomalies import Pairs
 from jetlab.errors import ArgumentError
 from jetlab.io.sample import DataError
 
-WINDOW, WIDTH = (1000.0, 1100.0), 100.0
+WINDOW, WIDTH = (1010.0, 1110.0), 100.0
 
 
 def toy(background: int, signal: int, seed: int, slope: float = 0.0) -> Pairs:

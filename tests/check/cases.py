@@ -368,7 +368,7 @@ CASES = {
     "E2.01": ({}, "b", {"a": "pass and jets that fail", "c": "QCD jets and QCD jets", "x": "one letter"}),
     "E2.02": ({}, "b", {"a": "both are near one", "c": "both are near zero", "x": "one letter"}),
     "E2.03": ({"before": 256, "after": 1024}, 16, {4: "two ends", 1024**2: "how many times", 7: "each of n jets"}),
-    "E2.04": ({}, "c", {"a": "weights would", "b": "in the cross-entropy", "x": "one letter"}),
+    "E2.04": ({}, "c", {"a": "count the same", "b": "in the cross-entropy", "x": "one letter"}),
     "E2.05": (
         {"runs": SHARP_RUNS, "goal": Goal(8.0, metric="rejection_50", most={"jsd": 0.05})},
         3,
