@@ -20,7 +20,7 @@ from jetlab.panel import views
 from jetlab.panel.controls import ALL, FIELDS, RATE, STEPS, TRAIN_SIZES, slider
 from jetlab.panel.live import LivePanel
 from jetlab.panel.runs import Goal
-from jetlab.panel.settings import SettingsControls
+from jetlab.panel.settings import SettingsControls, falling
 from jetlab.training.checkpoint import Checkpoint
 from jetlab.training.session import OnEvent
 
@@ -91,15 +91,7 @@ class Settings:
 
     def run_config(self) -> RunConfig:
         """As `training.fit` takes it. Raises ConfigError."""
-        return RunConfig(
-            schedule="cosine",
-            patience=0,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            train_size=self.train_size,
-            seed=self.seed,
-        )
+        return falling(self)
 
 
 class CloudPanel(LivePanel):

@@ -22,7 +22,7 @@ from jetlab.panel import views
 from jetlab.panel.controls import FIELDS, RATE, STEPS, slider
 from jetlab.panel.live import LivePanel
 from jetlab.panel.runs import Goal
-from jetlab.panel.settings import SettingsControls
+from jetlab.panel.settings import SettingsControls, falling
 from jetlab.training.checkpoint import Checkpoint
 from jetlab.training.session import OnEvent
 
@@ -65,8 +65,7 @@ class Settings:
 
     def run_config(self) -> RunConfig:
         """As `training.fit` takes it. Raises ConfigError."""
-        shared = ("layers", "nodes", "epochs", "batch_size", "learning_rate", "seed")
-        return RunConfig(schedule="cosine", patience=0, **{name: getattr(self, name) for name in shared})
+        return falling(self, layers=self.layers, nodes=self.nodes)
 
 
 class Jets(NamedTuple):

@@ -23,7 +23,7 @@ from jetlab.panel import views
 from jetlab.panel.controls import FIELDS, FRACTION, RATE, STEPS, WRAP, slider
 from jetlab.panel.live import LivePanel
 from jetlab.panel.runs import Goal
-from jetlab.panel.settings import SettingsControls
+from jetlab.panel.settings import SettingsControls, falling
 from jetlab.training.checkpoint import Checkpoint
 from jetlab.training.session import OnEvent
 
@@ -76,15 +76,7 @@ class Settings:
 
     def run_config(self) -> RunConfig:
         """As `training.fit` takes it. Raises ConfigError."""
-        return RunConfig(
-            loss="sparse_categorical_crossentropy",
-            schedule="cosine",
-            patience=0,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            seed=self.seed,
-        )
+        return falling(self, loss="sparse_categorical_crossentropy")
 
 
 class Jets(NamedTuple):

@@ -22,7 +22,7 @@ from jetlab.panel import views
 from jetlab.panel.controls import FIELDS, RATE, STEPS, slider
 from jetlab.panel.live import LivePanel
 from jetlab.panel.runs import Goal
-from jetlab.panel.settings import SettingsControls
+from jetlab.panel.settings import SettingsControls, falling
 from jetlab.training.checkpoint import Checkpoint
 from jetlab.training.session import OnEvent
 
@@ -73,15 +73,7 @@ class Settings:
 
     def run_config(self) -> RunConfig:
         """As `training.fit` takes it. Raises ConfigError."""
-        return RunConfig(
-            loss="output",
-            schedule="cosine",
-            patience=0,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            seed=self.seed,
-        )
+        return falling(self, loss="output")
 
 
 class Judged(NamedTuple):

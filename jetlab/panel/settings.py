@@ -5,8 +5,20 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from jetlab.config import ConfigError
+from jetlab.config import ConfigError, RunConfig
 from jetlab.panel.controls import WRAP
+
+#: Fields that such settings and a RunConfig have in common, where the settings have them.
+SHARED = ("epochs", "batch_size", "learning_rate", "train_size", "seed")
+
+
+def falling(settings: Any, **more: Any) -> RunConfig:
+    """Such settings as `training.fit` takes them: the learning rate falls along half a cosine, and nothing ends early.
+
+    `more` are further fields. Raises ConfigError.
+    """
+    given = {name: getattr(settings, name) for name in SHARED if hasattr(settings, name)}
+    return RunConfig(schedule="cosine", patience=0, **given | more)
 
 
 class SettingsControls:
