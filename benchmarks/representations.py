@@ -139,10 +139,17 @@ NETWORKS = {
     "lstm_history": Network(lstm, history),
     "recursive": Network(lambda: models.recursive_net(LENGTH, 5), tree, epochs=10),
     "particle_net_lite": Network(
-        lambda: models.particle_net(LENGTH, FEATURES, particles.COORDINATES, **models.PARTICLE_NET_LITE), scaled
+        lambda: models.particle_net(LENGTH, FEATURES, particles.COORDINATES, **models.PARTICLE_NET_LITE),
+        scaled,
+        batch_size=256,
+        epochs=10,
     ),
     "transformer": Network(
-        lambda: models.particle_transformer(LENGTH, FEATURES, width=32, heads=4, blocks=2), cloud, learning_rate=2e-3
+        lambda: models.particle_transformer(LENGTH, FEATURES, width=32, heads=4, blocks=2),
+        cloud,
+        batch_size=256,
+        learning_rate=2e-3,
+        epochs=10,
     ),
     "lorentz": Network(
         lambda: models.lorentz_net(LENGTH), lambda task: particles.four_momenta(task.found.momenta), epochs=10

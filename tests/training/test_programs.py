@@ -450,6 +450,17 @@ def test_xla_does_not_compile_dropout_of_different_widths(widths, wanted):
     assert compilation.wants_xla(model, 128, 10**6) == (wanted or backend.on_gpu())
 
 
+@pytest.mark.skipif(backend.on_gpu(), reason="a choice for CPUs")
+@pytest.mark.parametrize("network", [models.particle_transformer, models.particle_net])
+def test_xla_compiles_networks_of_pairs_for_many_jets_whatever_the_batch(network):
+    given = {"coordinates": (0, 1), **models.PARTICLE_NET_LITE} if network is models.particle_net else {}
+    model = network(32, 7, **given)
+    for batch_size in (128, 512):
+        enough = compilation.XLA_JETS // batch_size + 1
+        assert compilation.wants_xla(model, batch_size, enough)
+        assert not compilation.wants_xla(model, batch_size, enough - 1)
+
+
 MEMORY = """
 import gc, psutil, numpy as np
 from jetlab import training
