@@ -7,6 +7,7 @@ import hashlib
 import json
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -299,10 +300,9 @@ class Store:
             row = connection.execute(sql.select(POLLS).order_by(POLLS.c.id.desc()).limit(1)).one_or_none()
             if row is None:
                 return None
-            count = sql.select(VOTES.c.choice, sql.func.count()).where(VOTES.c.poll == row.id).group_by(VOTES.c.choice)
-            votes: dict[int, int] = dict(connection.execute(count).tuples().all())
+            cast = Counter(connection.scalars(sql.select(VOTES.c.choice).where(VOTES.c.poll == row.id)))
         choices = json.loads(row.choices)
-        counted = [votes.get(number, 0) for number in range(len(choices))]
+        counted = [cast[number] for number in range(len(choices))]
         return {"id": row.id, "question": row.question, "choices": choices, "votes": counted, "closed": row.closed}
 
     def vote(self, participant: Participant, choice: str) -> str:

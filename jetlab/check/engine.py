@@ -73,7 +73,7 @@ def exercise(name: str, answer: Any, **data: Any) -> None:
     print(f"{name}: {said}")
     if said == RIGHT:
         solved.record(name)
-    room.told(name, said, RIGHT)
+    room.told(name, said, RIGHT, NOT_ANSWERED)
 
 
 def exercises() -> list[str]:

@@ -37,9 +37,12 @@ PATIENCE, IN_PASSING = (5, 60), (3, 10)
 #: How often a call is made again, after waiting this many seconds at first, twice as many each time.
 RETRIES, PAUSE = 3, 0.5
 LONGEST_HINT = 400
+#: Status of HTTP where the board does not know a participant, and where it did not take what they sent.
+UNKNOWN = (401, 403)
+NOT_TAKEN = (*UNKNOWN, 429, *range(500, 600))
 GONE = (
-    "The class's board does not answer, so what you solve is not shared for now. It is kept here all the same: go on, "
-    "or check.leave()."
+    "The class's board does not answer, or does not know you any more, so what you solve is not shared for now. It is "
+    "kept here all the same: just go on. check.join() joins again, check.leave() ends it."
 )
 
 
@@ -57,7 +60,7 @@ class Membership:
     shares: bool
 
 
-class _Sharing:
+class Sharing:
     """Answers on their way to the board, sent one after the other by a thread that ends when there are no more."""
 
     def __init__(self) -> None:
@@ -67,6 +70,7 @@ class _Sharing:
         self.trouble = self.said = False
 
     def add(self, member: Membership, answer: dict[str, str]) -> None:
+        """Send an answer when those before it are sent."""
         with self.lock:
             self.waiting.append((member, answer))
             if self.thread is None:
@@ -74,6 +78,7 @@ class _Sharing:
                 self.thread.start()
 
     def forget(self) -> None:
+        """Send nothing of what waits."""
         with self.lock:
             self.waiting.clear()
 
@@ -84,28 +89,28 @@ class _Sharing:
                     self.thread = None
                     return
                 member, answer = self.waiting[0]
-            taken = _taken(member, answer)
+            status = _status(member, answer)
             with self.lock:
-                self.trouble = not taken
-                if not taken:  # it goes with the next one
+                self.trouble = status in NOT_TAKEN
+                if self.trouble and status not in UNKNOWN:  # it goes with the next one
                     self.thread = None
                     return
+                self.said = self.said and self.trouble
                 with contextlib.suppress(IndexError):  # who left meanwhile has no more to send
                     self.waiting.popleft()
 
 
-def _taken(member: Membership, answer: dict[str, str]) -> bool:
-    """Whether the board took an answer, or never will."""
+def _status(member: Membership, answer: dict[str, str]) -> int:
+    """What the board answers to an answer, as status of HTTP; 503 where it does not."""
     try:
-        done = requests.post(
-            f"{member.url}api/answers", json=answer, headers=_header(member.secret), timeout=IN_PASSING
-        )
+        header = _header(member.secret)
+        return requests.post(f"{member.url}api/answers", json=answer, headers=header, timeout=IN_PASSING).status_code
     except requests.RequestException:
-        return False
-    return done.status_code < 500 and done.status_code not in (401, 403, 429)
+        return 503
 
 
-_SHARING = _Sharing()
+#: What this kernel has to tell.
+SHARING = Sharing()
 #: The membership of this session, where it could not be kept in a file.
 _UNKEPT: list[Membership] = []
 
@@ -129,6 +134,8 @@ def join(
         raise BoardError('Which board? Ask your teacher: check.join("http://...", "the class\'s token").')
     if not url.startswith(("http://", "https://")):
         raise BoardError(f"{url} is no address of a board: these begin with http:// or https://.")
+    if not token.isascii() or any(sign.isspace() for sign in token):
+        raise BoardError("The token has a space or a character that tokens do not have: copy it again.")
     url = url.rstrip("/") + "/"
     values = {"name": name or "", "shares": share_progress}
     member = _membership()
@@ -136,6 +143,7 @@ def join(
         done = _call("PUT", f"{url}api/join", member.secret, values)
         secret = member.secret
     if member is None or member.url != url or done.status_code == 401:
+        SHARING.forget()
         done = _call("POST", f"{url}api/join", token, values)
         secret = _said(done).get("secret", "")
     shown = str(_said(done)["shown"])
@@ -153,7 +161,7 @@ def join(
 
 def leave() -> None:
     """Share nothing any more, and have the board delete the progress that was shared; entries and votes stay there."""
-    _SHARING.forget()
+    SHARING.forget()
     member = _membership()
     _keep(None)
     if member is None:
@@ -227,21 +235,21 @@ def vote(choice: str | None = None) -> None:
     print(f"Your vote is {said['choice']}.")
 
 
-def told(name: str, said: str, right: str) -> None:
-    """Share what was said of an exercise, if its participant shares; `right` is what is said of the right answer.
+def told(name: str, said: str, right: str, unanswered: str) -> None:
+    """Share what was said of an exercise, if its participant shares.
 
-    It returns at once and never raises. That the board is gone is said once.
+    `right` is what is said of the right answer, `unanswered` how it begins where there is none. It returns at once and
+    never raises. That the board is gone is said once.
     """
     member = _membership()
     if member is None or not member.shares or solved.in_solution():
         return
-    if _SHARING.trouble and not _SHARING.said:
-        _SHARING.said = True
+    if SHARING.trouble and not SHARING.said:
+        SHARING.said = True
         print(GONE)
-    hint = said.removeprefix("hint: ") if said.startswith("hint: ") or said != right else ""
-    state = "right" if said == right else "seen" if said.startswith("not answered yet") else "wrong"
-    answer = {"key": uuid.uuid4().hex, "exercise": name, "state": state}
-    _SHARING.add(member, answer | {"hint": _tidy(hint)[:LONGEST_HINT] if state == "wrong" else ""})
+    state = "right" if said == right else "seen" if said.startswith(unanswered) else "wrong"
+    hint = _tidy(said.removeprefix("hint: "))[:LONGEST_HINT] if state == "wrong" else ""
+    SHARING.add(member, {"key": uuid.uuid4().hex, "exercise": name, "state": state, "hint": hint})
 
 
 def _tidy(text: str) -> str:

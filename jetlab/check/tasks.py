@@ -52,7 +52,7 @@ def build(name: str, built: Any) -> None:
     print(f"{name}: {report.said}")
     if report.said == REACHED:
         solved.record(name)
-    room.told(name, report.said, REACHED)
+    room.told(name, report.said, REACHED, NOT_ANSWERED)
 
 
 def judge(name: str, built: Any) -> Report:
