@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from jetlab import check
 from jetlab.board import views
 from jetlab.board.challenge import Challenge
 from jetlab.board.forms import Refused
 from jetlab.board.store import Participant, Store
-from jetlab.check import tasks
+from jetlab.check import engine, tasks
 
 Result = TypeVar("Result")
 #: Tokens that the environment may have. In the users' servers of a hub, the first is what notebooks join by.
@@ -63,7 +62,8 @@ class Board:
     ) -> None:
         self.store, self.per_hour = store, per_hour
         self.challenges = {challenge.name: challenge for challenge in challenges}
-        self.exercises = (*check.exercises(), *tasks.names())
+        named = [(engine.LESSONS.index(name.partition(".")[0]), name) for name in (*engine.exercises(), *tasks.names())]
+        self.exercises = tuple(name for _, name in sorted(named))
         drawn = secrets.token_urlsafe(9), secrets.token_urlsafe(15)
         self.class_token, self.teacher_token = (
             environment.get(name) or store.setting(name, own)

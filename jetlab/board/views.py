@@ -90,7 +90,7 @@ def table(ranked: dict[str, Any]) -> str:
 def room(answers: Sequence[Answer], exercises: Sequence[str], now: float) -> dict[str, Any]:
     """How those get on who share their progress.
 
-    Returns `exercises`, those that somebody has come to; `rows`, of each participant the state of each of these ("",
+    Returns `lesson`, where most are; `exercises`, those that somebody has come to; `rows`, of each participant the state of each of these ("",
     "seen", "wrong" or "right"); `wrong`, the commonest hints; `stuck`, who has been at one exercise for STUCK seconds.
     """
     states: dict[int, dict[str, str]] = defaultdict(dict)
@@ -118,7 +118,9 @@ def room(answers: Sequence[Answer], exercises: Sequence[str], now: float) -> dic
         since = now - began[who, exercise]
         if states[who][exercise] != "right" and since >= STUCK and now - at < LEFT:
             stuck.append({"name": names[who], "exercise": exercise, "minutes": int(since // 60)})
+    where = Counter(exercise.partition(".")[0] for exercise, _ in latest.values())
     return {
+        "lesson": where.most_common(1)[0][0] if where else "",
         "exercises": columns,
         "rows": [
             {"name": names[who], "states": [states[who].get(exercise, "") for exercise in columns]}

@@ -41,15 +41,8 @@ function drawing([number, error], first, ends) {
 }
 
 function scale(ends) {
-  const places = digits(ends[1] - ends[0]);
-  const text = (x, anchor, number) =>
-    element("text", { x, y: 22, "text-anchor": anchor }, number.toFixed(Math.max(2, places)));
-  return element(
-    "svg",
-    { class: "range", viewBox: `0 0 ${WIDTH} 30`, "aria-hidden": "true" },
-    text(EDGE, "start", ends[0]),
-    text(WIDTH - EDGE, "end", ends[1]),
-  );
+  const places = Math.max(2, digits(ends[1] - ends[0]));
+  return element("div", { class: "scale" }, ...ends.map((end) => element("span", {}, end.toFixed(places))));
 }
 
 async function showCode(challenge, row) {
@@ -69,14 +62,14 @@ function ranking(challenge) {
   head.append(element("th", { scope: "col", class: "number" }, `AUC, ${half}`));
   const ends = pairs.length ? axis(pairs) : [0, 1];
   head.append(element("td", {}, scale(ends)));
-  head.append(element("th", { scope: "col", class: "number" }, "1/εB at εS = 0.5"));
-  if (challenge.ended) head.append(element("th", { scope: "col", class: "number" }, "AUC, public"));
-  for (const name of ["note", "entries", "made by"]) head.append(element("th", { scope: "col" }, name));
+  head.append(element("th", { scope: "col", class: "number" }, "1/εB", element("small", {}, "at εS = 0.5")));
+  head.append(element("th", { scope: "col", class: "number" }, "entries"), element("th", { scope: "col" }, "made by"));
   const body = element("tbody");
   for (const row of challenge.rows) {
     const who = element("td", { class: "words" }, row.name);
+    if (row.note) who.append(element("small", {}, row.note));
     if (row.by !== row.name) who.append(element("small", {}, `entered by ${row.by}`));
-    const rank = element("td", {}, String(row.rank));
+    const rank = element("td", { class: "rank" }, String(row.rank));
     if (row.same) rank.append(" ", element("span", { class: "same", title: "not distinguishable from rank 1" }, "≈ 1"));
     const code = element("td");
     if (row.config) {
@@ -84,21 +77,18 @@ function ranking(challenge) {
       const open = () => showCode(challenge.name, row);
       code.append(element("button", { ...options, onclick: open, "aria-label": `code of ${row.name}` }, "code"));
     }
+    const auc = element("td", { class: "number" }, value(row[half].auc, "–"));
+    if (challenge.ended) auc.append(element("small", {}, `public ${value(row.public.auc, "–")}`));
     const line = element(
       "tr",
       {},
       rank,
       who,
-      element("td", { class: "number" }, value(row[half].auc, "–")),
+      auc,
       element("td", {}, drawing(row[half].auc, pairs[0][0], ends)),
-      element("td", { class: "number" }, value(row[half].rejection_50, "no QCD jet passes")),
+      element("td", { class: "number" }, value(row[half].rejection_50, "no QCD passes")),
     );
-    if (challenge.ended) line.append(element("td", { class: "number" }, value(row.public.auc, "–")));
-    line.append(
-      element("td", { class: "words" }, row.note),
-      element("td", { class: "number" }, String(row.entries)),
-      code,
-    );
+    line.append(element("td", { class: "number" }, String(row.entries)), code);
     body.append(line);
   }
   return element("div", { class: "wide" }, element("table", {}, element("thead", {}, head), body));
@@ -107,13 +97,11 @@ function ranking(challenge) {
 function section(challenge, perHour) {
   const made = element("section", {}, element("h2", {}, challenge.name));
   const half = challenge.ended ? "private" : "public";
-  const jets = `${counted(challenge.entries, "entry").replace("entrys", "entries")}, measured on the ${counted(
-    challenge.jets[half],
-    "jet",
-  )} of the ${half} half.`;
+  const entries = counted(challenge.entries, "entry", "entries");
+  const jets = `${entries}, measured on the ${counted(challenge.jets[half], "jet")} of the ${half} half.`;
   const how = challenge.ended
     ? "The challenge is over: the private half, which nobody could tune on, decides."
-    : `The private half decides in the end. At most ${counted(perHour, "entry").replace("entrys", "entries")} an hour.`;
+    : `The private half decides in the end. At most ${counted(perHour, "entry", "entries")} an hour.`;
   made.append(element("p", {}, `${jets} ${how}`));
   if (challenge.rehearsal) {
     made.append(element("p", { class: "trouble" }, "A rehearsal: the labels of these jets come with the kit."));

@@ -48,8 +48,8 @@ export function follow(address, show) {
   return look;
 }
 
-export function counted(number, thing) {
-  return `${number.toLocaleString("en")} ${thing}${number === 1 ? "" : "s"}`;
+export function counted(number, one, many = `${one}s`) {
+  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
 export function poll(asked) {

@@ -70,7 +70,7 @@ function showHeat() {
   if ([...select.options].map((each) => each.value).join() !== wanted.join()) {
     const before = select.value;
     select.replaceChildren(...wanted.map((each) => element("option", { value: each }, each)));
-    select.value = wanted.includes(before) && before ? before : (lessons.at(-1) ?? ALL);
+    select.value = wanted.includes(before) && before ? before : (room.lesson || ALL);
   }
   const shown = room.rows.length ? heat(room, select.value) : element("p", {}, "Nobody shares their progress yet.");
   document.getElementById("heat").replaceChildren(shown);
