@@ -90,8 +90,9 @@ def table(ranked: dict[str, Any]) -> str:
 def room(answers: Sequence[Answer], exercises: Sequence[str], now: float) -> dict[str, Any]:
     """How those get on who share their progress.
 
-    Returns `lesson`, where most are; `exercises`, those that somebody has come to; `rows`, of each participant the state of each of these ("",
-    "seen", "wrong" or "right"); `wrong`, the commonest hints; `stuck`, who has been at one exercise for STUCK seconds.
+    Returns `lesson`, where most are; `exercises`, those that somebody has come to; `rows`, of each participant the
+    state of each of these ("", "seen", "wrong" or "right"); `wrong`, the commonest hints; `stuck`, who has been at one
+    exercise for STUCK seconds.
     """
     states: dict[int, dict[str, str]] = defaultdict(dict)
     began: dict[tuple[int, str], float] = {}

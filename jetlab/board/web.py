@@ -282,8 +282,10 @@ class Join(Notebook):
         token = self.given_token()
         hub = self.settings["hub"]
         if hub is not None and self.board.role(token) is None:
+            from jetlab.board.hub import may_enter
+
             user = await hub.user_for_token(token, sync=False)
-            if user and user["kind"] == "user" and hub.check_scopes(hub.access_scopes, user):
+            if user and may_enter(hub, user):
                 return str(user["name"])
         if self.role_of(token) is None:
             raise Refused(401, "This is not the token of this board: look whether it was copied whole.")

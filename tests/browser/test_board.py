@@ -31,7 +31,9 @@ def a_page(chromium: Browser, served: Served, token: str, **options: object) -> 
     page, errors = context.new_page(), []
     page.on("pageerror", lambda error: errors.append(str(error)))
     refused = "status of 400"  # Chromium says so of what a test has the board refuse
-    page.on("console", lambda said: errors.append(said.text) if said.type == "error" and refused not in said.text else 0)
+    page.on(
+        "console", lambda said: errors.append(said.text) if said.type == "error" and refused not in said.text else 0
+    )
     page.goto(served.url)
     page.get_by_label("The token of your class").fill(token)
     page.keyboard.press("Enter")
