@@ -159,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
     which = release.add_mutually_exclusive_group(required=True)
     which.add_argument("--without-solutions", dest="solutions", action="store_false", help="the participants' copy")
     which.add_argument("--with-solutions", dest="solutions", action="store_true", help="the instructors' copy")
+    which.add_argument(
+        "--for-grading", action="store_true", help="a course for nbgrader, its cells marked and its points given"
+    )
     release.add_argument("folder", type=Path, metavar="DIR", help="folder to write to, new or empty")
     release.set_defaults(run=_release)
     return parser
@@ -345,9 +348,14 @@ def _make_challenge(options: argparse.Namespace) -> int:
 
 
 def _release(options: argparse.Namespace) -> int:
-    from jetlab.classroom.release import release
+    from jetlab import classroom
 
-    files = release(options.folder, options.solutions)
+    if options.for_grading:
+        course = classroom.for_grading(options.folder)
+        print(f"In {options.folder}: {counted(len(course.lessons), 'lesson')} for nbgrader, {course.points} points.")
+        print(f"Not graded, since they ask for runs in a panel: {', '.join(course.left_out)}.")
+        return 0
+    files = classroom.release(options.folder, options.solutions)
     solutions = "with" if options.solutions else "without"
     print(f"In {options.folder}: {counted(len(files), 'lesson')} {solutions} solutions.")
     return 0

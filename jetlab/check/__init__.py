@@ -6,6 +6,7 @@
 """
 
 from jetlab.check.engine import NOT_ANSWERED, exercise, exercises, verdict
+from jetlab.check.grading import grade
 from jetlab.check.held_back import open_collisions, without_held_back
 from jetlab.check.predictions import predict, reveal
 from jetlab.check.progress import progress
@@ -18,6 +19,7 @@ __all__ = [
     "challenge",
     "exercise",
     "exercises",
+    "grade",
     "join",
     "leave",
     "open_collisions",
