@@ -19,6 +19,8 @@ from jetlab.board.store import Store
 from jetlab.board.web import application
 from jetlab.errors import JetlabError
 
+#: What a hub sets for its services, and not for the servers of its users.
+SERVICE = "JUPYTERHUB_SERVICE_NAME"
 #: Entries of a participant to a challenge within an hour.
 PER_HOUR = 10
 #: Of the one challenge that there is where none is named.
@@ -72,9 +74,7 @@ async def _run(
     board: Board, known: Sequence[Challenge], address: str, port: int, environment: Mapping[str, str]
 ) -> None:
     prefix, hub = "/", None
-    # A user's server on a hub has these, too.
-    service = "JUPYTERHUB_API_TOKEN" in environment and "JUPYTERHUB_USER" not in environment
-    if service:
+    if SERVICE in environment:
         try:
             from jetlab.board.hub import authentication
         except ModuleNotFoundError as error:
@@ -116,6 +116,8 @@ def welcome(board: Board, address: str, port: int, prefix: str, environment: Map
     host = socket.gethostname() if address in ("", "0.0.0.0", "::") else address
     url = f"http://{host}:{port}{prefix}"
     lines = [f"The board is at {url}"]
+    if SERVICE in environment:  # whose users log in by their accounts
+        return lines[0]
     if CLASS_TOKEN not in environment:
         lines.append(f"Participants, in a notebook: check.join({url!r}, {board.class_token!r})")
         lines.append(f"Participants' browsers log in with: {board.class_token}")

@@ -410,6 +410,8 @@ def application(board: Board, prefix: str = "/", hub: Any = None) -> web.Applica
 
         routes += [("login", Login, given), ("oauth_callback", Callback, {})]
     urls: list[Any] = [(re.escape(prefix) + path, handler, options) for path, handler, options in routes]
+    if prefix != "/":
+        urls.append((re.escape(prefix.rstrip("/")), web.RedirectHandler, {"url": prefix}))
     urls.append((re.escape(prefix) + r"static/([a-z]+\.(?:js|css|svg))", Static, {"path": str(PAGES)}))
     return web.Application(
         urls,

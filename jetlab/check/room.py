@@ -18,7 +18,7 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import numpy as np
 import requests
@@ -216,7 +216,9 @@ def submit(name: str, scores: ArrayLike, note: str = "", config: Any = None, gro
     auc, rejection = (_estimate(said["public"][figure]) for figure in ("auc", "rejection_50"))
     print(f"{name}: AUC {auc}, 1/εB {rejection} at εS = 0.5, on the public half of the jets.")
     left = said["left"]
-    print(f"The ranking is at {member.url}" + ("." if left is None else f"; you have {left} more entries this hour."))
+    # A hub's users reach its services from inside by another address than with their browsers.
+    page = f"{urlsplit(member.url).path} of your hub" if HUB_TOKEN in os.environ else member.url
+    print(f"The ranking is at {page}" + ("." if left is None else f"; you have {left} more entries this hour."))
 
 
 def vote(choice: str | None = None) -> None:

@@ -109,6 +109,7 @@ def test_users_of_the_hub_are_let_in_and_admins_teach(served: Served) -> None:
     page = logged_in(served, "guru")
     assert (page.status_code, page.url) == (200, f"{served.url}teacher")
     assert "<title>Class board: teacher's view</title>" in page.text
+    assert requests.get(served.url.rstrip("/"), timeout=60, allow_redirects=False).headers["Location"] == PREFIX
     page = logged_in(served, "ada")
     assert (page.url, page.status_code) == (served.url, 200)
     assert "<title>Class board</title>" in page.text

@@ -87,8 +87,9 @@ def test_killed_in_the_middle_it_forgets_nothing_that_it_accepted(rehearsal: Pat
 
 def test_tokens_that_were_chosen_are_not_printed(tmp_path: Path) -> None:
     with serving(tmp_path) as served:
-        said = welcome(served.board, "127.0.0.1", 80, "/", TOKENS)
-    assert said == "The board is at http://127.0.0.1:80/"
+        for environment in (TOKENS, {"JUPYTERHUB_SERVICE_NAME": "board"}):
+            said = welcome(served.board, "127.0.0.1", 80, "/", environment)
+            assert said == "The board is at http://127.0.0.1:80/"
 
 
 def test_a_challenge_hands_out_no_labels(rehearsal: Path) -> None:
