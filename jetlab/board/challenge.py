@@ -90,7 +90,7 @@ class Challenge:
 
 
 def make(folder: Path, name: str, jets: int, seed: int | None, workers: int) -> Challenge:
-    """Simulate the jets of a challenge and write its two files; about 100 jets a second with two workers.
+    """Simulate the jets of a challenge and write its two files; about 14 jets a second and core.
 
     Whoever knows the seed can simulate the labels as well, so by default it is drawn, and kept with the labels. Raises
     ChallengeError for a folder in use and as `simulate_jets`.
