@@ -20,6 +20,7 @@ from jetlab import catalog, cli, io
 from jetlab.board import challenge
 from jetlab.board.challenge import ChallengeError
 from jetlab.board.server import welcome
+from jetlab.io.sample import JetSample
 
 from .boards import TOKENS, packed, serving
 
@@ -49,6 +50,11 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def shipped() -> JetSample:
+    return dataclasses.replace(catalog.load("jets"), tracks=None)
+
+
 def test_killed_in_the_middle_it_forgets_nothing_that_it_accepted(rehearsal: Path, tmp_path: Path) -> None:
     options = ["--challenge", str(rehearsal)]
     n = len(challenge.read(rehearsal))
@@ -65,21 +71,21 @@ def test_killed_in_the_middle_it_forgets_nothing_that_it_accepted(rehearsal: Pat
 
     with command(tmp_path, *options) as (process, url, tokens):
         join = {"json": {"shares": False}, "headers": {"Authorization": f"token {tokens[0]}"}, "timeout": 60}
-        secrets = [requests.post(f"{url}api/join", **join).json()["secret"] for _ in range(30)]
-        with ThreadPoolExecutor(30) as threads:
-            sent = [threads.submit(send, url, secrets[number], number) for number in range(30)]
+        secrets = [requests.post(f"{url}api/join", **join).json()["secret"] for _ in range(20)]
+        with ThreadPoolExecutor(20) as threads:
+            sent = [threads.submit(send, url, secrets[number], number) for number in range(20)]
             answered = as_completed(sent)
             for _ in range(5):
                 next(answered)
             process.send_signal(signal.SIGKILL)
         accepted = {number: each.result() for number, each in enumerate(sent)}
-    assert 5 <= sum(entry is not None for entry in accepted.values()) < 30
+    assert 5 <= sum(entry is not None for entry in accepted.values()) < 20
     assert (tmp_path / "board.db").stat().st_mode & 0o077 == 0
     with command(tmp_path, *options) as (process, url, kept):
         assert kept == tokens
         # Everybody sends again what was not answered, and, to be sure, what was.
-        again = {number: send(url, secrets[number], number) for number in range(30)}
-        assert len(set(again.values())) == 30
+        again = {number: send(url, secrets[number], number) for number in range(20)}
+        assert len(set(again.values())) == 20
         assert all(entry in (None, again[number]) for number, entry in accepted.items())
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
@@ -92,7 +98,7 @@ def test_tokens_that_were_chosen_are_not_printed(tmp_path: Path) -> None:
             assert said == "The board is at http://127.0.0.1:80/"
 
 
-def test_a_challenge_hands_out_no_labels(rehearsal: Path) -> None:
+def test_a_challenge_hands_out_no_labels(rehearsal: Path, shipped: JetSample) -> None:
     made = challenge.read(rehearsal)
     handed_out = io.read(rehearsal / "jets.h5")
     assert made.rehearsal
@@ -107,29 +113,28 @@ def test_a_challenge_hands_out_no_labels(rehearsal: Path) -> None:
     assert 0.45 < made.public.mean() < 0.55
     assert (rehearsal / "labels.h5").stat().st_mode & 0o077 == 0
     # The labels are those of these jets.
-    shipped = catalog.load("jets")
     label = {pt: is_w for pt, is_w in zip(shipped["jet_E_ak7"].tolist(), shipped["jet_isW_ak7"].tolist(), strict=True)}
     assert (
         np.mean([label[energy] == y for energy, y in zip(handed_out["jet_E_ak7"].tolist(), made.y, strict=True)]) > 0.99
     )
 
 
-def test_a_simulated_challenge_keeps_its_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_simulated_challenge_keeps_its_seed(
+    shipped: JetSample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = {}
 
     def simulate(jets: int, seed: int, workers: int, output: Path) -> Path:
         asked.update(jets=jets, seed=seed)
-        io.write_root(dataclasses.replace(shipped[:jets], tracks=None), output)
+        io.write_root(shipped[:jets], output)
         return output
 
-    shipped = catalog.load("jets")
-
     monkeypatch.setattr("jetlab.simulation.simulate_jets", simulate)
-    made = challenge.make(tmp_path / "one", "W-tagger", 600, None, 1)
-    assert (len(made), asked["jets"], made.rehearsal) == (600, 600, False)
+    made = challenge.make(tmp_path / "one", "W-tagger", 300, None, 1)
+    assert (len(made), asked["jets"], made.rehearsal) == (300, 300, False)
     assert str(asked["seed"]) not in str(io.read(tmp_path / "one" / "jets.h5").provenance)
     drawn = asked["seed"]
-    challenge.make(tmp_path / "two", "W-tagger", 600, 7, 1)
+    challenge.make(tmp_path / "two", "W-tagger", 300, 7, 1)
     assert asked["seed"] == 7 != drawn
 
 
