@@ -116,5 +116,5 @@ $(LAB_READY): $(PINS) | $(BIN)/python
 
 $(TEST_READY): $(LAB_READY)
 	$(BIN)/python -m pip install -q 'pip>=25.1' # the first that knows dependency groups
-	$(INSTALL) -e '.[$(DEVICE),scan,simulation]' --group test --group docs
+	$(INSTALL) -e '.[$(DEVICE),board,scan,simulation]' --group test --group docs
 	@touch $@

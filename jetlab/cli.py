@@ -1,4 +1,4 @@
-"""The `jetlab` command: `doctor`, `simulate` and `convert` samples of jets, `scan` networks, `release` the lessons."""
+"""The `jetlab` command: `doctor`, `simulate`, `convert`, `scan`, `release` the lessons, and a `board` for the class."""
 
 import argparse
 import errno
@@ -11,7 +11,8 @@ import jetlab
 from jetlab import shipped
 from jetlab.errors import JetlabError, counted
 
-_SIMULATION_PACKAGES = {"distributed", "pythia8mc", "fastjet"}
+#: Packages that not everybody has -> the extra that installs them.
+_EXTRAS = {"distributed": "simulation", "pythia8mc": "simulation", "fastjet": "simulation", "sqlalchemy": "board"}
 _FORBIDDEN = "choose a place of your own, or change its permissions"
 _IN_THE_WAY = "there is a file where a folder is needed, or a folder where a file is: choose another name"
 #: What to do about a file that the system refuses.
@@ -50,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("jetlab: interrupted", file=sys.stderr)
         return 130
     except ModuleNotFoundError as error:
-        if error.name not in _SIMULATION_PACKAGES:
+        if error.name not in _EXTRAS:
             raise
-        return _failed(f"{error.name} is not installed: {shipped.install('simulation')}")
+        return _failed(f"{error.name} is not installed: {shipped.install(_EXTRAS[error.name])}")
     except JetlabError as error:
         # It says in a sentence what to do; a traceback would bury that.
         return _failed(error)
@@ -149,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     convert.set_defaults(run=_convert)
     _add_scan(commands)
+    _add_board(commands)
     release = commands.add_parser(
         "release",
         help="copy the lessons, with or without their solutions",
@@ -157,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
     which = release.add_mutually_exclusive_group(required=True)
     which.add_argument("--without-solutions", dest="solutions", action="store_false", help="the participants' copy")
     which.add_argument("--with-solutions", dest="solutions", action="store_true", help="the instructors' copy")
+    which.add_argument(
+        "--for-grading", action="store_true", help="a course for nbgrader, its cells marked and its points given"
+    )
     release.add_argument("folder", type=Path, metavar="DIR", help="folder to write to, new or empty")
     release.set_defaults(run=_release)
     return parser
@@ -197,6 +202,39 @@ def _add_scan(commands: Any) -> None:
     scan.add_argument("--csv", type=Path, metavar="FILE", help="write a row for each run to this file")
     scan.add_argument("--test", action="store_true", help="in the end, look at the test jets with the best point")
     scan.set_defaults(run=_scan)
+
+
+def _add_board(commands: Any) -> None:
+    board = commands.add_parser("board", help="serve a board for the class: challenges, progress, polls")
+    actions = board.add_subparsers(required=True, metavar="ACTION")
+    serve = actions.add_parser(
+        "serve",
+        help="serve it, to a room or as a service of a JupyterHub",
+        description="Serve the board until it is interrupted. It prints its address and two tokens, unless "
+        "JETLAB_BOARD_TOKEN and JETLAB_BOARD_TEACHER_TOKEN have them. Without a challenge there is a rehearsal.",
+    )
+    serve.add_argument("--port", type=_natural, default=8765, metavar="P", help="to listen at (8765)")
+    serve.add_argument(
+        "--address", default="127.0.0.1", metavar="A", help="to listen at; 0.0.0.0 lets the room in (127.0.0.1)"
+    )
+    serve.add_argument("--db", default="sqlite:///board.db", metavar="URL", help="database (sqlite:///board.db)")
+    serve.add_argument(
+        "--challenge", type=Path, action="append", default=[], metavar="DIR", help="folder that make-challenge wrote"
+    )
+    serve.add_argument("--per-hour", type=_positive, default=10, metavar="N", help="entries of a participant (10)")
+    serve.set_defaults(run=_serve_board)
+    make = actions.add_parser(
+        "make-challenge",
+        help="simulate jets whose labels only the board will have",
+        description="Simulate W and QCD jets and write jets.h5, without labels, and labels.h5, to be kept.",
+    )
+    make.add_argument("folder", type=Path, metavar="OUT", help="folder to write to, new or empty")
+    make.add_argument("--jets", type=_positive, default=10_000, metavar="N", help="half of them W (10000)")
+    make.add_argument("--seed", type=_natural, metavar="S", help="a secret, as labels follow from it (drawn)")
+    make.add_argument("--workers", type=_positive, default=2, metavar="W", help="processes at work (2)")
+    make.add_argument("--name", default="W-tagger", help="what participants call it (W-tagger)")
+    make.add_argument("--rehearsal", action="store_true", help="take shipped jets, whose labels are public, instead")
+    make.set_defaults(run=_make_challenge)
 
 
 def _positive(text: str) -> int:
@@ -291,10 +329,33 @@ def _scan(options: argparse.Namespace) -> int:
     return 0
 
 
-def _release(options: argparse.Namespace) -> int:
-    from jetlab.classroom.release import release
+def _serve_board(options: argparse.Namespace) -> int:
+    from jetlab.board.server import serve
 
-    files = release(options.folder, options.solutions)
+    serve(options.db, options.challenge, options.address, options.port, options.per_hour)
+    return 0
+
+
+def _make_challenge(options: argparse.Namespace) -> int:
+    from jetlab.board import challenge
+
+    if options.rehearsal:
+        made = challenge.rehearse(options.folder, options.name)
+    else:
+        made = challenge.make(options.folder, options.name, options.jets, options.seed, options.workers)
+    print(challenge.advice(made))
+    return 0
+
+
+def _release(options: argparse.Namespace) -> int:
+    from jetlab import classroom
+
+    if options.for_grading:
+        course = classroom.for_grading(options.folder)
+        print(f"In {options.folder}: {counted(len(course.lessons), 'lesson')} for nbgrader, {course.points} points.")
+        print(f"Not graded, since they ask for runs in a panel: {', '.join(course.left_out)}.")
+        return 0
+    files = classroom.release(options.folder, options.solutions)
     solutions = "with" if options.solutions else "without"
     print(f"In {options.folder}: {counted(len(files), 'lesson')} {solutions} solutions.")
     return 0

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from jetlab.check import solved
+from jetlab.check import room, solved
 from jetlab.errors import ArgumentError
 
 #: Lessons with exercises, in the order in which they are worked through; each has a module here.
@@ -73,6 +73,7 @@ def exercise(name: str, answer: Any, **data: Any) -> None:
     print(f"{name}: {said}")
     if said == RIGHT:
         solved.record(name)
+    room.told(name, said, RIGHT, NOT_ANSWERED)
 
 
 def exercises() -> list[str]:

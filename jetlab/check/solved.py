@@ -23,7 +23,7 @@ def folder() -> Path:
 
 def record(name: str) -> None:
     """Keep that this was solved, predicted or built, unless by a folded solution; never raises."""
-    if _in_solution():
+    if in_solution():
         return
     SESSION.add(name)
     try:
@@ -47,7 +47,7 @@ def read() -> tuple[set[str], str]:
     return found | SESSION, trouble
 
 
-def _in_solution() -> bool:
+def in_solution() -> bool:
     """Whether the cell that runs is tagged so: JupyterLab sends a cell's tags along with its code."""
     ipython = sys.modules.get("IPython")
     shell: Any = ipython.get_ipython() if ipython else None

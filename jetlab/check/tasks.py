@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from jetlab.check import engine, solved
+from jetlab.check import engine, room, solved
 from jetlab.check.engine import NOT_ANSWERED
 from jetlab.errors import ArgumentError, JetlabError
 
@@ -52,6 +52,7 @@ def build(name: str, built: Any) -> None:
     print(f"{name}: {report.said}")
     if report.said == REACHED:
         solved.record(name)
+    room.told(name, report.said, REACHED, NOT_ANSWERED)
 
 
 def judge(name: str, built: Any) -> Report:

@@ -36,16 +36,8 @@ def release(folder: Path, solutions: bool, source: Path = NOTEBOOKS) -> list[Pat
     Raises:
         ReleaseError: `folder` is not empty, not a folder, or within `source`; or there are no lessons.
     """
-    folder = Path(folder)
-    if folder.resolve().is_relative_to(source.resolve()):
-        raise ReleaseError(f"{folder} is within the kit's own lessons; name a folder outside {source}.")
-    if folder.exists() and not folder.is_dir():
-        raise ReleaseError(f"{folder} is a file; name a new or an empty folder.")
-    if folder.is_dir() and any(folder.iterdir()):
-        raise ReleaseError(f"{folder} is not empty; name a new folder, or empty this one first.")
-    copies = {lesson.relative_to(source): _copy(lesson, solutions) for lesson in paths(source)}
-    if not copies:
-        raise ReleaseError(f"There are no lessons in {source}: {shipped.remedy('notebooks')}.")
+    folder = checked(folder, source)
+    copies = {lesson.relative_to(source): _copy(lesson, solutions) for lesson in lessons_of(source)}
     for name, text in copies.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
@@ -55,13 +47,36 @@ def release(folder: Path, solutions: bool, source: Path = NOTEBOOKS) -> list[Pat
     return [folder / name for name in copies]
 
 
+def checked(folder: Path, source: Path) -> Path:
+    """The folder, if a copy of the lessons of `source` may be written to it; raises ReleaseError as `release`."""
+    folder = Path(folder)
+    if folder.resolve().is_relative_to(source.resolve()):
+        raise ReleaseError(f"{folder} is within the kit's own lessons; name a folder outside {source}.")
+    if folder.exists() and not folder.is_dir():
+        raise ReleaseError(f"{folder} is a file; name a new or an empty folder.")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ReleaseError(f"{folder} is not empty; name a new folder, or empty this one first.")
+    return folder
+
+
+def lessons_of(source: Path) -> list[Path]:
+    """The lessons in `source`; raises ReleaseError if there are none."""
+    if not (found := paths(source)):
+        raise ReleaseError(f"There are no lessons in {source}: {shipped.remedy('notebooks')}.")
+    return found
+
+
+def text(notebook: dict[str, Any]) -> str:
+    """A notebook as a file has it, without outputs."""
+    cells = [
+        cell | {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else cell
+        for cell in notebook["cells"]
+    ]
+    return json.dumps(notebook | {"cells": cells}, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
 def _copy(lesson: Path, solutions: bool) -> str:
     notebook = json.loads(lesson.read_text(encoding="utf-8"))
     dropped = {TEST} if solutions else {TEST, SOLUTION}
     cells = (cell for cell in notebook["cells"] if dropped.isdisjoint(cell["metadata"].get("tags", [])))
-    notebook["cells"] = [_clean(cell) for cell in cells]
-    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
-
-
-def _clean(cell: dict[str, Any]) -> dict[str, Any]:
-    return cell | {"outputs": [], "execution_count": None} if cell["cell_type"] == "code" else cell
+    return text(notebook | {"cells": list(cells)})
