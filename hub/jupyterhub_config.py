@@ -198,7 +198,7 @@ def user_environment(room: Room) -> dict[str, str]:
     """What every user's server and kernels find in their environment; no secret of the hub is in it."""
     found = {
         "JUPYTER_CONFIG_PATH": str(HERE.parent / "settings"),
-        "JUPYTERHUB_SINGLEUSER_EXTENSION": "1",
+        "JUPYTERHUB_ACTIVITY_INTERVAL": str(_often(room)),
         # Several kernels share a GPU only if none of them takes all its memory at the start.
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "CUDA_VISIBLE_DEVICES": "-1",
@@ -210,6 +210,11 @@ def user_environment(room: Room) -> dict[str, str]:
     if room.board:
         found["JETLAB_BOARD_URL"] = f"{BOARD}/services/board"
     return found
+
+
+def _often(room: Room) -> int:
+    """Seconds between two looks at who is active: a server that was idle for the hub's limit was so for a while."""
+    return min(300, 15 * room.idle_minutes)
 
 
 def profiles(room: Room) -> str:
@@ -310,6 +315,8 @@ def _set_hub(c: Any, room: Room, proxy: str) -> None:
     c.JupyterHub.db_url = f"sqlite:///{room.folder / 'jupyterhub.sqlite'}"
     c.JupyterHub.cookie_secret_file = str(room.folder / "cookie_secret")
     c.JupyterHub.template_vars = {"announcement_login": "A trial: any name, no password."} if room.trial else {}
+    # Logins are rows in the database until they end.
+    c.JupyterHub.cookie_max_age_days = 2
     if room.tls:
         c.JupyterHub.ssl_key, c.JupyterHub.ssl_cert = room.tls
     if not room.trial:
@@ -318,6 +325,7 @@ def _set_hub(c: Any, room: Room, proxy: str) -> None:
     c.JupyterHub.cleanup_servers = False
     # The default lets ten of a room in and sends the others away for a while.
     c.JupyterHub.concurrent_spawn_limit = 100
+    c.JupyterHub.last_activity_interval = _often(room)
     c.ConfigurableHTTPProxy.command = proxy
     c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{room.inner_port + 1}"
     c.ConfigurableHTTPProxy.pid_file = str(room.folder / "proxy.pid")
@@ -326,6 +334,7 @@ def _set_hub(c: Any, room: Room, proxy: str) -> None:
 def _set_users_servers(c: Any, room: Room) -> None:
     c.Authenticator.username_pattern = rf"{NAME}\Z"  # JupyterHub compares the beginning alone
     c.Authenticator.admin_users = set(room.admins)
+    c.Spawner.cmd = [sys.executable, str(HERE / "singleuser.py")]
     c.Spawner.default_url = first_page(room)
     c.Spawner.environment = user_environment(room)
     c.Spawner.mem_limit = room.memory
@@ -375,7 +384,6 @@ def _set_workshop(c: Any, room: Room, systemd: bool) -> None:
 
 
 def _set_services(c: Any, room: Room) -> None:
-    seconds = 60 * room.idle_minutes
     c.JupyterHub.load_roles = [
         {
             "name": "culler",
@@ -383,8 +391,8 @@ def _set_services(c: Any, room: Room) -> None:
             "services": ["culler"],
         }
     ]
-    every = max(10, min(300, seconds // 4))
-    culler = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={seconds}", f"--cull-every={every}"]
+    times = [f"--timeout={60 * room.idle_minutes}", f"--cull-every={_often(room)}"]
+    culler = [sys.executable, "-m", "jupyterhub_idle_culler", *times]
     c.JupyterHub.services = [{"name": "culler", "command": culler}]
     if room.board:
         c.JupyterHub.services.append(
