@@ -54,6 +54,7 @@ ASK_EVERY = 10.0  # seconds between two questions to a kernel
 DOWN = 5.0  # seconds between the death of the hub and its start
 #: Seconds to wait for anything but a training, on a machine that does other things meanwhile.
 MOST = 240.0
+ATTEMPT = 20.0  # seconds of a single attempt to connect, before the next
 
 #: M2's training, in its panel, with as many epochs as a configuration may have: it outlives the death of the hub.
 TRAIN = """
@@ -221,7 +222,8 @@ class User:
 
         async def once() -> Kernel:
             try:
-                made = await self.browser.ws_connect(url, protocols=[PROTOCOL], max_msg_size=0, origin=self.url)
+                opening = self.browser.ws_connect(url, protocols=[PROTOCOL], max_msg_size=0, origin=self.url)
+                made = await asyncio.wait_for(opening, ATTEMPT)
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 raise Lost(f"websocket: {error!r}") from error
             return Kernel(made, self.measured)
@@ -330,7 +332,8 @@ class Hub:
     async def up(self) -> float:
         """Seconds until it answers through its proxy."""
         began = time.monotonic()
-        async with aiohttp.ClientSession() as browser:
+        # Who asks between the start of the proxy and that of the hub waits long: ask again instead, as people do.
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ATTEMPT)) as browser:
 
             async def answers() -> None:
                 try:
