@@ -360,6 +360,10 @@ class Hub:
         hub = psutil.Process(self.process.pid)
         return [hub, *(each for each in hub.children() if "singleuser" not in " ".join(each.cmdline()))]
 
+    def seconds_of_cores(self) -> float:
+        """What hub, proxy and culler have used so far."""
+        return sum(sum(each.cpu_times()[:2]) for each in self.own())
+
     def users_processes(self) -> list[psutil.Process]:
         """Servers and kernels of the users: those with a home in the hub's folder."""
         home, found = str(self.folder / "users"), []
@@ -511,8 +515,13 @@ async def work_and_disaster(hub: Hub, users: list[User], report: Report, seconds
         await user.vanish()
 
     async def disaster() -> None:
+        busy = hub.seconds_of_cores()
         await asyncio.sleep(seconds / 2)
-        report.note(memory_total_mb=round(pss(hub.users_processes()) + pss(hub.own()), 1), vanished=len(gone))
+        report.note(
+            memory_total_mb=round(pss(hub.users_processes()) + pss(hub.own()), 1),
+            vanished=len(gone),
+            cores_of_hub_and_proxy=round((hub.seconds_of_cores() - busy) / (seconds / 2), 3),
+        )
         vanishing.set()
         await asyncio.sleep(2)
         hub.kill()

@@ -321,8 +321,8 @@ def _set_hub(c: Any, room: Room, proxy: str) -> None:
         c.JupyterHub.ssl_key, c.JupyterHub.ssl_cert = room.tls
     if not room.trial:
         c.JupyterHub.public_url = room.url
-    # Trainings outlive the hub: a new one finds the servers of the old one again.
-    c.JupyterHub.cleanup_servers = False
+    # In a workshop trainings outlive the hub: a new one finds the servers of the old one again.
+    c.JupyterHub.cleanup_servers = room.trial
     # The default lets ten of a room in and sends the others away for a while.
     c.JupyterHub.concurrent_spawn_limit = 100
     c.JupyterHub.last_activity_interval = _often(room)
