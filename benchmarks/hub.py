@@ -1,7 +1,7 @@
 """A room of people on the hub: they arrive, train, leave without a word, and hub and proxy are killed under them.
 
     make hub HUB_ARGS=--version     # installs the hub and its proxy
-    .venv/bin/python benchmarks/hub.py [--users 50] [--trainers 6] [--arrive 120] [--work 120] [--limit 1200]
+    .venv/bin/python benchmarks/hub.py [--users 50] [--trainers 6] [--arrive 120] [--work 120] [--limit 1800]
 
 Everything is on this machine's loopback, with hub/jupyterhub_config.py as `make hub` runs it. Each user logs in, starts
 a server, gets the lessons by nbgitpuller, opens a kernel on a websocket and saves a notebook. When all are there and
@@ -54,7 +54,7 @@ ASK_EVERY = 10.0  # seconds between two questions to a kernel
 DOWN = 5.0  # seconds between the death of the hub and its start
 #: Seconds to wait for anything but a training, on a machine that does other things meanwhile.
 MOST = 240.0
-ATTEMPT = 20.0  # seconds of a single attempt to connect, before the next
+ATTEMPT = 10.0  # seconds of a single attempt to connect, before the next
 
 #: M2's training, in its panel, with as many epochs as a configuration may have: it outlives the death of the hub.
 TRAIN = """
@@ -475,7 +475,7 @@ async def load(hub: Hub, options: argparse.Namespace, lessons: Path) -> None:
         await arrivals(hub, users, report, options.arrive, lessons)
         measured.kernel_answer.clear()
         await work_and_disaster(hub, users, report, options.work)
-        await everybody(users, measured, "comes back", lambda user: user.read_back(options.work + MOST))
+        await everybody(users, measured, "comes back", lambda user: user.read_back(options.limit))
         report.note(
             lost_runs=sum(bool(user.failed) for user in users if user.trains),
             lost_notebooks=sum(user.lost_notebook for user in users),
@@ -560,7 +560,7 @@ def main() -> None:
     parser.add_argument("--trainers", type=int, default=6)
     parser.add_argument("--arrive", type=float, default=120, help="seconds over which users arrive")
     parser.add_argument("--work", type=float, default=120, help="seconds of work, hub and proxy die in their middle")
-    parser.add_argument("--limit", type=float, default=1200, help="seconds after which the run ends, done or not")
+    parser.add_argument("--limit", type=float, default=1800, help="seconds after which the run ends, done or not")
     parser.add_argument("--output", type=Path, default=RESULTS)
     options = parser.parse_args()
     # Homes of users are found by their folder, which has to be this run's own.

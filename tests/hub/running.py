@@ -1,6 +1,7 @@
 """A hub of the tests' own, as `make hub` starts it, and people with browsers (`requests`) that use it."""
 
 import http.client
+import importlib.util
 import os
 import shutil
 import signal
@@ -23,6 +24,8 @@ MOST = 180  # seconds that anything may take, on a machine that does other thing
 
 def lacking() -> str:
     """Why no hub can be started here; empty if one can."""
+    if importlib.util.find_spec("jupyterhub") is None:
+        return "the hub extra is not installed"
     try:
         hub.proxy_command()
     except SystemExit as ended:

@@ -29,7 +29,7 @@ def test_the_chart_takes_the_values(values: dict[str, Any], real_data: Path) -> 
 
 def test_the_chart_does_not_take_a_misspelt_value(values: dict[str, Any], real_data: Path) -> None:
     assert mistakes(values | {"culling": {"enabled": True}}, real_data)
-    singleuser = values["singleuser"] | {"memory": {"limit": "2G", "garantee": "1G"}}
+    singleuser = values["singleuser"] | {"memory": {"limit": "2G", "least": "1G"}}
     assert mistakes(values | {"singleuser": singleuser}, real_data)
 
 
