@@ -364,12 +364,13 @@ class Hub:
         """What hub, proxy and culler have used so far."""
         return sum(sum(each.cpu_times()[:2]) for each in self.own())
 
-    def users_processes(self) -> list[psutil.Process]:
-        """Servers and kernels of the users: those with a home in the hub's folder."""
-        home, found = str(self.folder / "users"), []
+    def users_processes(self, *names: str) -> list[psutil.Process]:
+        """Servers and kernels of these users or, without names, of all: those with a home in the hub's folder."""
+        users, found = self.folder / "users", []
         for each in psutil.process_iter():
             with contextlib.suppress(psutil.Error):
-                if each.environ().get("HOME", "").startswith(home):
+                home = Path(each.environ().get("HOME", "/"))
+                if home.parent == users and (not names or home.name in names):
                     found.append(each)
         return found
 
@@ -517,6 +518,9 @@ async def work_and_disaster(hub: Hub, users: list[User], report: Report, seconds
     async def disaster() -> None:
         busy = hub.seconds_of_cores()
         await asyncio.sleep(seconds / 2)
+        training = [user.name for user in users if user.trains and not user.failed]
+        if training:
+            report.note(memory_per_training_user_mb=round(pss(hub.users_processes(*training)) / len(training), 1))
         report.note(
             memory_total_mb=round(pss(hub.users_processes()) + pss(hub.own()), 1),
             vanished=len(gone),
