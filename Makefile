@@ -152,5 +152,5 @@ $(HANDOUT): | $(HUB_READY)
 $(TEST_READY): $(LAB_READY) hub/package.json
 	$(BIN)/python -m pip install -q 'pip>=25.1' # the first that knows dependency groups
 	$(INSTALL) -e '.[$(DEVICE),scan,simulation,hub]' --group test --group docs
-	if command -v npm >/dev/null; then $(MAKE) $(PROXY); fi
+	if command -v npm >/dev/null; then $(MAKE) $(PROXY) || echo "The hub's proxy cannot be installed: tests of the hub are skipped."; fi
 	@touch $@
