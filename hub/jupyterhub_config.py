@@ -374,8 +374,8 @@ def _set_workshop(c: Any, room: Room, systemd: bool) -> None:
         c.SystemdSpawner.readonly_paths = [path for path in (room.data, room.cache) if path]
         return
     print(
-        f"jetlab's hub: without systemd nothing enforces {room.memory} and {room.cores:g} CPU per user; one user can fill "
-        "this machine. Servers find their limit in MEM_LIMIT, that is all.",
+        f"jetlab's hub: without systemd nothing enforces {room.memory} and {room.cores:g} CPU per user; one user can "
+        "fill this machine. Servers find their limit in MEM_LIMIT, that is all.",
         file=sys.stderr,
     )
     c.JupyterHub.spawner_class = "localprocess"
