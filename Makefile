@@ -1,7 +1,7 @@
 # `make lab` opens the kit, `make test` runs every test there is; both set up .venv first. `make help` lists the rest.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help lab test coverage test-ipykernel6 site figures format clean-notebooks constraints clean
+.PHONY: help lab hub test coverage test-ipykernel6 site figures format clean-notebooks constraints clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,10 +25,15 @@ ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 PINS := pyproject.toml constraints.txt
 LAB_READY := $(VENV)/.ready-$(DEVICE)
 TEST_READY := $(VENV)/.ready-$(DEVICE)-test
+HUB_READY := $(VENV)/.ready-$(DEVICE)-hub
+PROXY := build/proxy/node_modules/.bin/configurable-http-proxy
+HANDOUT := build/hub/handout
 INSTALL := $(BIN)/python -m pip install --prefer-binary --only-binary fastjet,pythia8mc -c constraints.txt
 
 help:
 	@echo "make lab              set up, then open JupyterLab in notebooks/; LAB_ARGS=--no-browser for servers"
+	@echo "make hub              set up, then start a JupyterHub on this machine to try it: any name, no password;"
+	@echo "                      SETTINGS=/etc/jetlab-hub.env starts the hub of a workshop, see hub/README.md"
 	@echo "make test             set up, then run every test; TEST_ARGS='-k io' or a lesson's path picks some; FAST=0 trains in full"
 	@echo "make coverage         run the tests without the lessons, and list the lines that none of them runs"
 	@echo "make test-ipykernel6  run the browser tests on the last ipykernel before 7"
@@ -44,6 +49,15 @@ help:
 lab: $(LAB_READY)
 	@echo "Opening JupyterLab; press Ctrl-C twice here to stop it."
 	JUPYTER_CONFIG_PATH="$(CURDIR)/settings" $(BIN)/python -m jupyterlab --LabApp.default_url=/lab/tree/notebooks $(ROOT) $(LAB_ARGS)
+
+# Without SETTINGS a trial: what those variables say comes from nowhere else.
+hub: $(HUB_READY) $(PROXY) $(if $(SETTINGS),,$(HANDOUT))
+ifdef SETTINGS
+	set -a; . "$(abspath $(SETTINGS))"; set +a; PATH="$(CURDIR)/$(BIN):$$PATH" exec $(BIN)/python -m jupyterhub -f hub/jupyterhub_config.py
+else
+	@echo "Starting the hub at http://127.0.0.1:8000, for this machine only. Log in with any name; Ctrl-C here stops it."
+	PATH="$(CURDIR)/$(BIN):$$PATH" JETLAB_HUB_LOGIN=trial JETLAB_HUB_LESSONS="$(CURDIR)/$(HANDOUT)" $(BIN)/python -m jupyterhub -f hub/jupyterhub_config.py $(HUB_ARGS)
+endif
 
 test: $(TEST_READY)
 	$(BIN)/python -m ruff check .
@@ -114,7 +128,29 @@ $(LAB_READY): $(PINS) | $(BIN)/python
 	$(INSTALL) -e '.[$(DEVICE),scan]'
 	@touch $@
 
-$(TEST_READY): $(LAB_READY)
+$(HUB_READY): $(LAB_READY)
+	$(INSTALL) -e '.[$(DEVICE),scan,hub]'
+	@touch $@
+
+# JupyterHub's own proxy runs on Node.js 20 or later; Debian's package of the proxy is too old.
+$(PROXY): hub/package.json
+	@command -v npm >/dev/null || { echo "The hub's proxy needs Node.js 20 or later with npm. On Debian and Ubuntu: sudo apt install npm, then again."; exit 1; }
+	mkdir -p build/proxy
+	cp hub/package.json build/proxy
+	npm install --prefix build/proxy --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# The participants' branch of a trial: a repository on this machine.
+$(HANDOUT): | $(HUB_READY)
+	rm -rf $@
+	$(BIN)/jetlab release --without-solutions $@/notebooks || { rm -rf $@; exit 1; }
+	git -C $@ init -q -b participants
+	git -C $@ add notebooks
+	git -C $@ -c user.name=jetlab -c user.email=jetlab@localhost commit -q -m "Lessons for a trial"
+
+# Tests of the hub need its proxy, too, and are skipped where there is no npm to install it.
+$(TEST_READY): $(LAB_READY) hub/package.json
 	$(BIN)/python -m pip install -q 'pip>=25.1' # the first that knows dependency groups
-	$(INSTALL) -e '.[$(DEVICE),board,scan,simulation]' --group test --group docs
+	$(INSTALL) -e '.[$(DEVICE),board,hub,scan,simulation]' --group test --group docs
+	if command -v npm >/dev/null; then $(MAKE) $(PROXY) || echo "The hub's proxy cannot be installed: tests of the hub are skipped."; fi
 	@touch $@
