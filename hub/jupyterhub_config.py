@@ -400,6 +400,8 @@ def _set_services(c: Any, room: Room) -> None:
                 "name": "board",
                 "command": [sys.executable, "-m", "jetlab", "board", "serve"],
                 "url": BOARD,
+                "cwd": str(room.folder),  # where it keeps its database
+                "oauth_no_confirm": True,
             }
         )
         access = "access:services!service=board"
