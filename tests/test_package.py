@@ -32,7 +32,7 @@ def requirements(repository: Path) -> list[Requirement]:
     """Everything that users' extras and the groups that `make test` installs ask for."""
     settings = tomllib.loads((repository / "pyproject.toml").read_text())
     extras, groups = settings["project"]["optional-dependencies"], settings["dependency-groups"]
-    assert set(extras) == {"board", "cpu", "gpu", "opendata", "remote", "scan", "simulation"}
+    assert set(extras) == {"board", "cpu", "gpu", "hub", "opendata", "remote", "scan", "simulation"}
     lists = [settings["project"]["dependencies"], *extras.values(), groups["test"], groups["docs"]]
     return [Requirement(text) for each in lists for text in each]
 
