@@ -105,8 +105,9 @@ def _wait_until_up(room: Room, log: Path) -> None:
         try:
             if requests.get(f"{room.url}/hub/health", timeout=5).ok:
                 return
-        except requests.ConnectionError:
-            time.sleep(0.2)
+        except (requests.ConnectionError, requests.Timeout):
+            pass  # not there yet, or too busy to answer
+        time.sleep(0.2)
     raise RuntimeError(f"the hub did not answer within {MOST} s:\n{log.read_text()}")
 
 
